@@ -1,0 +1,233 @@
+"""What crosses the wire, in the few lines the shim can afford.
+
+Both ends read this module: the shim under the system's python3 with nothing but C modules loaded, the services with
+everything. It therefore imports only ``_json`` and ``_sha256`` (``_sha2`` since Python 3.12), each with its public module
+as fallback, and holds no type that only one side needs. ``tests/start`` keeps the list of loaded modules short.
+
+Formats (docs/reference/protocol.md prints them from here):
+
+* a **frame** of a task's stream is one type byte, a big-endian 32-bit length and the payload;
+* a **signed request** carries ``X-Scaleplex-Auth: v1 TIME_MS NONCE MAC``, the MAC being HMAC-SHA256 with the fleet secret over
+  version, method, target (path and query), time, nonce and the SHA-256 of the body;
+* a **ticket** is the signed leave to run one attempt of one job on one worker, ``v1 EXPIRES_MS MAC``;
+* a **callback base** is the URL prefix a worker may call back on, for one attempt of one job: ``RELAY/cb/ATTEMPT/SIGNATURE``.
+"""
+
+try:
+    from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+except ImportError:
+    try:
+        from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore,no-redef]
+    except ImportError:
+        from hashlib import sha256  # type: ignore[assignment,unused-ignore]
+try:
+    from _json import encode_basestring_ascii as _quote
+    from _json import make_scanner as _make_scanner
+except ImportError:
+    from json.encoder import py_encode_basestring_ascii as _quote  # type: ignore[attr-defined,unused-ignore]
+    from json.scanner import py_make_scanner as _make_scanner  # type: ignore[attr-defined,unused-ignore]
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+STDOUT = b"O"  # bytes the transcoder wrote to stdout, unchanged
+STDERR = b"E"  # bytes the transcoder wrote to stderr, unchanged
+INFO = b"I"  # JSON: {"event": "spawned", ...}; from the first one on the Plex host must not start a second writer
+HEARTBEAT = b"H"  # empty; at least every HEARTBEAT_SECONDS
+EXIT = b"X"  # JSON: {"code", "signal", "reason", "detail", "retry"}; the last frame of a stream
+FRAME_KINDS = (STDOUT, STDERR, INFO, HEARTBEAT, EXIT)
+FRAME_HEADER_BYTES = 5
+FRAME_MAX_BYTES = 1 << 20
+HEARTBEAT_SECONDS = 1.0
+SILENCE_SECONDS = 10.0  # a stream silent for longer is broken: the host behind it is gone
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+AUTH_HEADER = "X-Scaleplex-Auth"
+AUTH_VERSION = "v1"
+CLOCK_TOLERANCE_MS = 60_000
+TICKET_LIFETIME_MS = 30_000
+TASK_MAX_BYTES = 1 << 20
+STREAM_TYPE = "application/x-scaleplex-frames"
+
+# --- errors the shim acts on ----------------------------------------------------------------------------------------
+
+LOCAL_ONLY = "local-only"  # no worker can serve this argv: the Plex host's own transcoder has to
+
+# --- exit codes of the shim's own (PMS treats every non-zero value alike; contract 2.7) --------------------------------
+
+EXIT_LOST_WORKER = 74  # the stream broke after something may have been written or announced
+EXIT_NO_WORKER = 75  # nobody can take it and the local fallback is switched off
+
+
+def hmac_sha256(key: bytes, message: bytes) -> str:
+    """Return the HMAC-SHA256 of a message as lower-case hex (RFC 2104), without importing ``hmac``.
+
+    Args:
+        key: bytes of any length.
+        message: bytes.
+    """
+    if len(key) > 64:
+        key = sha256(key).digest()
+    key = key.ljust(64, b"\0")
+    inner = sha256(bytes(b ^ 0x36 for b in key) + message).digest()
+    return sha256(bytes(b ^ 0x5C for b in key) + inner).hexdigest()
+
+
+def same(left: str, right: str) -> bool:
+    """Compare two ASCII strings in a time that does not depend on where they differ."""
+    if len(left) != len(right):
+        return False
+    difference = 0
+    for a, b in zip(left.encode(), right.encode()):
+        difference |= a ^ b
+    return difference == 0
+
+
+def request_mac(secret: bytes, method: str, target: str, time_ms: int, nonce: str, body: bytes) -> str:
+    """Return the MAC of a request.
+
+    Args:
+        secret: the fleet secret, bytes.
+        method: HTTP method in capitals.
+        target: path and query exactly as in the request line.
+        time_ms: sender's wall clock, integer milliseconds since 1970.
+        nonce: 32 hex digits, never used twice.
+        body: bytes, empty if none.
+    """
+    text = "\n".join((AUTH_VERSION, method, target, str(time_ms), nonce, sha256(body).hexdigest()))
+    return hmac_sha256(secret, text.encode())
+
+
+def sign_request(secret: bytes, method: str, target: str, body: bytes, time_ms: int, nonce: str) -> str:
+    """Return the value of the ``X-Scaleplex-Auth`` header; arguments as in :func:`request_mac`."""
+    return f"{AUTH_VERSION} {time_ms} {nonce} {request_mac(secret, method, target, time_ms, nonce, body)}"
+
+
+def authority(url: str) -> str:
+    """Return ``host:port`` of an ``http://host:port`` URL."""
+    return url.split("://", 1)[-1].split("/", 1)[0]
+
+
+def make_ticket(secret: bytes, worker: str, session: str, job: str, attempt: int, expires_ms: int) -> str:
+    """Return the signed leave to run one attempt of one job on one worker.
+
+    Args:
+        worker: ``host:port`` under which the worker is called (its ``Host`` header).
+        expires_ms: wall clock after which the worker refuses it, milliseconds since 1970.
+    """
+    text = "\n".join(("ticket", worker, session, job, str(attempt), str(expires_ms)))
+    return f"{AUTH_VERSION} {expires_ms} {hmac_sha256(secret, text.encode())}"
+
+
+def ticket_problem(
+    secret: bytes, ticket: str, worker: str, session: str, job: str, attempt: int, now_ms: int
+) -> str | None:
+    """Return why a ticket is not valid here and now, or None when it is."""
+    parts = ticket.split(" ")
+    if len(parts) != 3 or parts[0] != AUTH_VERSION or not parts[1].isdigit():
+        return "the ticket is malformed"
+    if not same(make_ticket(secret, worker, session, job, attempt, int(parts[1])), ticket):
+        return "the ticket was not issued for this worker, session, job and attempt with this fleet's secret"
+    if now_ms > int(parts[1]):
+        return "the ticket has expired"
+    return None
+
+
+def callback_signature(secret: bytes, session: str, job: str, attempt: int) -> str:
+    """Return the signature that stands in callback URLs of one attempt of one job, 40 hex digits."""
+    return hmac_sha256(secret, "\n".join(("callback", session, job, str(attempt))).encode())[:40]
+
+
+def callback_base(relay_url: str, secret: bytes, session: str, job: str, attempt: int) -> str:
+    """Return the URL that stands for ``http://127.0.0.1:32400`` in a worker's command line."""
+    return f"{relay_url.rstrip('/')}/cb/{attempt}/{callback_signature(secret, session, job, attempt)}"
+
+
+def encode_frame(kind: bytes, payload: bytes) -> bytes:
+    """Return one frame as bytes; the payload is at most ``FRAME_MAX_BYTES`` long."""
+    return kind + len(payload).to_bytes(4, "big") + payload
+
+
+class FrameReader:
+    """Cuts a byte stream into frames, whatever the pieces it arrives in."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the frames completed by these bytes as ``(kind, payload)`` pairs.
+
+        Raises:
+            ValueError: the bytes are no frames; the stream cannot be trusted any more.
+        """
+        self._pending += data
+        frames: list[tuple[bytes, bytes]] = []
+        start = 0
+        while len(self._pending) - start >= FRAME_HEADER_BYTES:
+            kind = self._pending[start : start + 1]
+            length = int.from_bytes(self._pending[start + 1 : start + FRAME_HEADER_BYTES], "big")
+            if kind not in FRAME_KINDS or length > FRAME_MAX_BYTES:
+                raise ValueError(f"not a frame: type {kind!r}, length {length}")
+            end = start + FRAME_HEADER_BYTES + length
+            if end > len(self._pending):
+                break
+            frames.append((kind, self._pending[start + FRAME_HEADER_BYTES : end]))
+            start = end
+        self._pending = self._pending[start:]
+        return frames
+
+
+def dump_json(value: object) -> str:
+    """Return a value of dict, list, tuple, str, int, bool and None as ASCII JSON text.
+
+    Bytes that are not UTF-8 travel as the lone surrogates Python decodes them to (``os.fsdecode``).
+    """
+    if isinstance(value, str):
+        return _quote(value)
+    if value is None:
+        return "null"
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(_quote(key) + ":" + dump_json(item) for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(dump_json, value)) + "]"
+    raise TypeError(f"cannot be sent as JSON: {type(value).__name__}")
+
+
+class _ScannerContext:
+    """What ``_json.make_scanner`` wants to know of a decoder."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo: dict[str, str] = {}  # noqa: RUF012 - read by the pure Python scanner only
+
+    # The pure Python scanner also asks for these.
+    parse_string = None
+    parse_object = None
+    parse_array = None
+
+
+_scan = _make_scanner(_ScannerContext())
+
+
+def load_json(text: str) -> object:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    text = text.strip(" \t\r\n")
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError("not JSON") from None
+    if end != len(text):
+        raise ValueError("extra data after the JSON value")
+    return value
