@@ -1,16 +1,17 @@
 """What crosses the wire, in the few lines the shim can afford.
 
 Both ends read this module: the shim under the system's python3 with nothing but C modules loaded, the services with
-everything. It therefore imports only ``_json`` and ``_sha256`` (``_sha2`` since Python 3.12), each with its public module
-as fallback, and holds no type that only one side needs. ``tests/start`` keeps the list of loaded modules short.
+everything. It therefore imports only ``_json`` and ``_sha256`` (``_sha2`` since Python 3.12), each with its public
+module as fallback, and holds no type that only one side needs. ``tests/start`` keeps the list of loaded modules short.
 
 Formats (docs/reference/protocol.md prints them from here):
 
 * a **frame** of a task's stream is one type byte, a big-endian 32-bit length and the payload;
-* a **signed request** carries ``X-Scaleplex-Auth: v1 TIME_MS NONCE MAC``, the MAC being HMAC-SHA256 with the fleet secret over
-  version, method, target (path and query), time, nonce and the SHA-256 of the body;
+* a **signed request** carries ``X-Scaleplex-Auth: v1 TIME_MS NONCE MAC``, the MAC being HMAC-SHA256 with the fleet
+  secret over version, method, target (path and query), time, nonce and the SHA-256 of the body;
 * a **ticket** is the signed leave to run one attempt of one job on one worker, ``v1 EXPIRES_MS MAC``;
-* a **callback base** is the URL prefix a worker may call back on, for one attempt of one job: ``RELAY/cb/ATTEMPT/SIGNATURE``.
+* a **callback base** is the URL prefix a worker may call back on, for one attempt of one job:
+  ``RELAY/cb/ATTEMPT/SIGNATURE``.
 """
 
 try:
@@ -25,7 +26,7 @@ try:
     from _json import make_scanner as _make_scanner
 except ImportError:
     from json.encoder import py_encode_basestring_ascii as _quote  # type: ignore[attr-defined,unused-ignore]
-    from json.scanner import py_make_scanner as _make_scanner  # type: ignore[attr-defined,unused-ignore]
+    from json.scanner import py_make_scanner as _make_scanner  # type: ignore[assignment,no-redef,attr-defined,unused-ignore]
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -53,7 +54,7 @@ STREAM_TYPE = "application/x-scaleplex-frames"
 
 LOCAL_ONLY = "local-only"  # no worker can serve this argv: the Plex host's own transcoder has to
 
-# --- exit codes of the shim's own (PMS treats every non-zero value alike; contract 2.7) --------------------------------
+# --- exit codes of the shim's own (PMS treats every non-zero value alike; contract 2.7) --------------------------
 
 EXIT_LOST_WORKER = 74  # the stream broke after something may have been written or announced
 EXIT_NO_WORKER = 75  # nobody can take it and the local fallback is switched off
@@ -70,7 +71,8 @@ def hmac_sha256(key: bytes, message: bytes) -> str:
         key = sha256(key).digest()
     key = key.ljust(64, b"\0")
     inner = sha256(bytes(b ^ 0x36 for b in key) + message).digest()
-    return sha256(bytes(b ^ 0x5C for b in key) + inner).hexdigest()
+    mac: str = sha256(bytes(b ^ 0x5C for b in key) + inner).hexdigest()
+    return mac
 
 
 def same(left: str, right: str) -> bool:
@@ -78,7 +80,7 @@ def same(left: str, right: str) -> bool:
     if len(left) != len(right):
         return False
     difference = 0
-    for a, b in zip(left.encode(), right.encode()):
+    for a, b in zip(left.encode(), right.encode(), strict=True):
         difference |= a ^ b
     return difference == 0
 
@@ -214,7 +216,7 @@ class _ScannerContext:
     parse_array = None
 
 
-_scan = _make_scanner(_ScannerContext())
+_scan = _make_scanner(_ScannerContext())  # type: ignore[arg-type]
 
 
 def load_json(text: str) -> object:
