@@ -180,7 +180,7 @@ class FrameReader:
 
 
 def dump_json(value: object) -> str:
-    """Return a value of dict, list, tuple, str, int, bool and None as ASCII JSON text.
+    """Return a value of dict, list, tuple, str, int, float (finite), bool and None as ASCII JSON text.
 
     Bytes that are not UTF-8 travel as the lone surrogates Python decodes them to (``os.fsdecode``).
     """
@@ -190,8 +190,8 @@ def dump_json(value: object) -> str:
         return "null"
     if value is True or value is False:
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
     if isinstance(value, dict):
         return "{" + ",".join(_quote(key) + ":" + dump_json(item) for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -1,0 +1,133 @@
+"""Metrics in Prometheus' text format, declared where they are counted and listed in the reference from the same place.
+
+TASKS = metrics.counter("scaleplex_worker_tasks_total", "Tasks ended, by outcome.", ("outcome",))
+TASKS.add(outcome="ended")
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metric:
+    """One named family of samples; ``kind`` is counter, gauge or histogram."""
+
+    def __init__(self, kind: str, name: str, help: str, labels: Sequence[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.help = help
+        self.labels = tuple(labels)
+        self._samples: dict[tuple[str, ...], float] = {}
+        self._lock = threading.Lock()
+
+    def _key(self, labels: dict[str, str]) -> tuple[str, ...]:
+        return tuple(labels[name] for name in self.labels)
+
+    def add(self, amount: float = 1.0, **labels: str) -> None:
+        """Add to the sample with these label values."""
+        key = self._key(labels)
+        with self._lock:
+            self._samples[key] = self._samples.get(key, 0.0) + amount
+
+    def set(self, value: float, **labels: str) -> None:
+        """Set the sample with these label values."""
+        with self._lock:
+            self._samples[self._key(labels)] = value
+
+    def clear(self) -> None:
+        """Forget all samples, for a family that is filled anew at each scrape."""
+        with self._lock:
+            self._samples.clear()
+
+    def value(self, **labels: str) -> float:
+        """Return the sample with these label values, 0 if there is none."""
+        with self._lock:
+            return self._samples.get(self._key(labels), 0.0)
+
+    def lines(self) -> list[str]:
+        """Return the sample lines of the text format."""
+        with self._lock:
+            samples = sorted(self._samples.items()) or ([((), 0.0)] if not self.labels else [])
+        return [f"{self.name}{_label_text(self.labels, key)} {_number(value)}" for key, value in samples]
+
+
+class Histogram(Metric):
+    """Counts observations in seconds by upper bound."""
+
+    def __init__(self, name: str, help: str, buckets: Sequence[float]) -> None:
+        super().__init__("histogram", name, help, ())
+        self._buckets = tuple(buckets)
+        self._counts = [0] * (len(buckets) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one observation."""
+        index = next((i for i, bound in enumerate(self._buckets) if value <= bound), len(self._buckets))
+        with self._lock:
+            self._counts[index] += 1
+            self._sum += value
+
+    def lines(self) -> list[str]:
+        with self._lock:
+            counts, total = list(self._counts), self._sum
+        lines, running = [], 0
+        for bound, count in zip((*map(_number, self._buckets), "+Inf"), counts, strict=True):
+            running += count
+            lines.append(f'{self.name}_bucket{{le="{bound}"}} {running}')
+        return [*lines, f"{self.name}_sum {_number(total)}", f"{self.name}_count {running}"]
+
+
+class Metrics:
+    """The metrics of one service."""
+
+    def __init__(self) -> None:
+        self._metrics: list[Metric] = []
+        self._refresh: list[Callable[[], None]] = []
+
+    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Metric:
+        return self._add(Metric("counter", name, help, labels))
+
+    def gauge(self, name: str, help: str, labels: Sequence[str] = ()) -> Metric:
+        return self._add(Metric("gauge", name, help, labels))
+
+    def histogram(self, name: str, help: str, buckets: Sequence[float] = LATENCY_BUCKETS_SECONDS) -> Histogram:
+        histogram = Histogram(name, help, buckets)
+        self._metrics.append(histogram)
+        return histogram
+
+    def before_render(self, refresh: Callable[[], None]) -> None:
+        """Call a function before each scrape, to set what is only known by looking."""
+        self._refresh.append(refresh)
+
+    def describe(self) -> list[tuple[str, str, str, tuple[str, ...]]]:
+        """Return name, kind, help and labels of every metric, for the reference."""
+        return [(m.name, m.kind, m.help, m.labels) for m in self._metrics]
+
+    def render(self) -> str:
+        """Return the exposition text."""
+        for refresh in self._refresh:
+            refresh()
+        lines: list[str] = []
+        for metric in self._metrics:
+            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
+        return "\n".join(lines) + "\n"
+
+    def _add(self, metric: Metric) -> Metric:
+        self._metrics.append(metric)
+        return metric
+
+
+def _label_text(names: Sequence[str], values: Sequence[str]) -> str:
+    if not names:
+        return ""
+    pairs = (f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
+    return "{" + ",".join(pairs) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

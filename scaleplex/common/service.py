@@ -1,0 +1,180 @@
+"""What every HTTP service needs: the app, signed requests, errors as JSON, health, gunicorn's settings."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import falcon
+
+from scaleplex.common import errors
+from scaleplex.common.config import check_bind
+from scaleplex.common.log import Log, Secret
+from scaleplex.common.metrics import Metrics
+
+BODY_MAX_BYTES = 1 << 20
+OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
+
+# Raises Unauthorized unless method, target, header value and body belong together.
+Verify = Callable[[str, str, str | None, bytes], None]
+
+
+class Gate:
+    """Reads each body once, bounded, and lets only signed requests through; middleware of every service.
+
+    A resource with ``unsigned = True`` does its own checking (the relay's manifest callback, the operator's page).
+    """
+
+    def __init__(self, verify: Verify | None, body_max_bytes: int = BODY_MAX_BYTES) -> None:
+        self._verify = verify
+        self._body_max_bytes = body_max_bytes
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
+    ) -> None:
+        body = read_body(req, self._body_max_bytes)
+        req.context.body = body
+        open_to_all = req.path in OPEN_PATHS or bool(getattr(resource, "unsigned", False))
+        if self._verify is not None and not open_to_all:
+            self._verify(req.method, request_target(req), req.get_header("X-Scaleplex-Auth"), body)
+
+
+def request_target(req: falcon.Request) -> str:
+    """Return path and query exactly as they stood in the request line."""
+    return cast("str", req.env.get("RAW_URI") or req.relative_uri)
+
+
+def read_body(req: falcon.Request, limit_bytes: int) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        TooLarge: it has more bytes than allowed.
+    """
+    chunked = "chunked" in (req.get_header("Transfer-Encoding") or "")
+    if not chunked and not req.content_length:
+        return b""
+    if (req.content_length or 0) > limit_bytes:
+        body = None
+    else:
+        stream = req.stream if chunked else req.bounded_stream
+        body = stream.read(limit_bytes + 1)
+    if body is None or len(body) > limit_bytes:
+        raise errors.TooLarge(
+            f"The body has more than {limit_bytes} bytes.", "No real request is that long; look at who sent it."
+        )
+    return body
+
+
+def json_body(req: falcon.Request) -> dict[str, object]:
+    """Return the body as a JSON object.
+
+    Raises:
+        BadJson: it is not one.
+    """
+    body = cast("bytes", req.context.body)
+    try:
+        value = json.loads(body)
+    except ValueError as exc:
+        raise errors.BadJson(f"The body is not JSON: {exc}.", "Send a JSON object in UTF-8.") from exc
+    if not isinstance(value, dict):
+        raise errors.BadJson(f"The body is a JSON {type(value).__name__}.", "Send a JSON object.")
+    return value
+
+
+class Health:
+    """``GET /healthz``: the process answers."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = {"status": "ok"}
+
+
+class Ready:
+    """``GET /readyz``: it can do its work; 503 with the reason while it cannot."""
+
+    def __init__(self, why_not: Callable[[], str | None]) -> None:
+        self._why_not = why_not
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        reason = self._why_not()
+        resp.status = falcon.HTTP_200 if reason is None else falcon.HTTP_503
+        resp.media = {"status": "ready"} if reason is None else {"status": "not ready", "detail": reason}
+
+
+class MetricsText:
+    """``GET /metrics`` in Prometheus' text format."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
+        resp.text = self._metrics.render()
+
+
+def make_app(
+    *,
+    log: Log,
+    metrics: Metrics,
+    verify: Verify | None,
+    why_not_ready: Callable[[], str | None],
+    body_max_bytes: int = BODY_MAX_BYTES,
+) -> falcon.App[falcon.Request, falcon.Response]:
+    """Return an app with health endpoints, signature check and JSON errors; the service adds its own routes."""
+    app = falcon.App(middleware=[Gate(verify, body_max_bytes)])
+
+    def on_known(req: falcon.Request, resp: falcon.Response, exc: errors.ScaleplexError, params: object) -> None:
+        log.debug("request refused", method=req.method, path=req.path, error=exc.code, detail=exc.detail)
+        resp.status = falcon.code_to_http_status(exc.status)
+        resp.media = exc.to_json()
+
+    def on_http(req: falcon.Request, resp: falcon.Response, exc: falcon.HTTPError, params: object) -> None:
+        resp.status = exc.status
+        resp.set_headers(cast("Mapping[str, str]", exc.headers or {}))
+        code = "not-found" if exc.status_code == 404 else "bad-request"
+        resp.media = {
+            "error": code,
+            "detail": f"{req.method} {req.path}: {exc.title or exc.status}.",
+            "hint": "See docs/reference/protocol for what this service answers.",
+        }
+
+    def on_bug(req: falcon.Request, resp: falcon.Response, exc: Exception, params: object) -> None:
+        log.bug("request failed", exc, method=req.method, path=req.path)
+        resp.status = falcon.HTTP_500
+        resp.media = {
+            "error": "internal",
+            "detail": f"{req.method} {req.path} met an error of ours.",
+            "hint": "The traceback is in the journal of this service; please report it.",
+        }
+
+    app.add_error_handler(Exception, on_bug)
+    app.add_error_handler(falcon.HTTPError, on_http)
+    app.add_error_handler(errors.ScaleplexError, on_known)
+    app.add_route("/healthz", Health())
+    app.add_route("/readyz", Ready(why_not_ready))
+    app.add_route("/metrics", MetricsText(metrics))
+    return app
+
+
+def gunicorn_settings(*, bind: str, secret: Secret | None, threads: int) -> dict[str, object]:
+    """Return gunicorn's settings of a service; its ``gunicorn_conf`` module puts them into its globals.
+
+    One process with threads: the state is in memory, one lock guards it. The time-out watches the process, not the
+    request, so a streamed answer may last for hours. The control socket would be created below ``$HOME``.
+
+    Raises:
+        ConfigError: the address is beyond loopback and there is no secret.
+    """
+    check_bind(bind, secret)
+    return {
+        "bind": [bind],
+        "workers": 1,
+        "worker_class": "gthread",
+        "threads": threads,
+        "timeout": 30,
+        "graceful_timeout": 25,
+        "keepalive": 75,
+        "control_socket_disable": True,
+        "accesslog": None,
+        "errorlog": "-",
+        "loglevel": "warning",
+        "proc_name": "scaleplex",
+    }
