@@ -1,0 +1,134 @@
+"""What a video graph asks for: size, bit depth, tone mapping, burning, each found wherever it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scaleplex.ffmpeg import filtergraph, values
+from scaleplex.ffmpeg.filtergraph import Filter, Filtergraph
+
+SCALERS = ("scale", "scale_vaapi", "scale_cuda")
+TONEMAPPERS = ("tonemap", "tonemap_opencl", "tonemap_cuda", "tonemap_vaapi")
+
+#: Filters a plan may replace: what they do is carried by the facts, so writing the graph anew loses nothing.
+REPLACEABLE = values.words(
+    """
+    scale scale_vaapi scale_cuda hwupload hwupload_cuda hwdownload hwmap format setparams tonemap tonemap_opencl
+    tonemap_vaapi tonemap_cuda zscale inlineass overlay overlay_vaapi overlay_cuda select
+    """
+)
+
+HARDWARE = values.words(
+    """
+    scale_vaapi scale_cuda hwupload hwupload_cuda hwdownload hwmap tonemap_opencl tonemap_vaapi tonemap_cuda
+    overlay_vaapi overlay_cuda
+    """
+)
+
+_AUDIO = values.words(
+    """
+    aresample aformat pan volume loudnorm amerge amix asetpts atempo atrim channelmap dynaudnorm anull adelay
+    acompressor asplit asetrate apad
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFacts:
+    """Facts of one video graph; see `Video` for the fields."""
+
+    filters: tuple[str, ...]
+    pad: str | None
+    width: str | None
+    height: str | None
+    ten_bit: bool
+    tonemap: str | None
+    tonemap_filter: str | None
+    gate: str | None
+    burn: str | None
+    burn_pad: str | None
+
+
+def is_audio(graph: Filtergraph) -> bool:
+    """Return whether a graph carries audio."""
+    names = [found.name for found in graph.filters()]
+    return bool(names) and all(name in _AUDIO for name in names)
+
+
+def read(graph: Filtergraph) -> GraphFacts:
+    """Read the facts off a video graph."""
+    filters = tuple(graph.filters())
+    names = tuple(found.name for found in filters)
+    burn, burn_pad = _burn(graph, names)
+    scaler = next(
+        (found for found in filters if found.name in SCALERS and _size(found) and not _scales(found, burn_pad)), None
+    )
+    width, height = (_size(scaler) if scaler else None) or (None, None)
+    mapper = graph.first(*TONEMAPPERS)
+    gate = graph.first("select")
+    return GraphFacts(
+        filters=names,
+        pad=_source_pad(filters, burn_pad),
+        width=width,
+        height=height,
+        ten_bit=_ten_bit(filters),
+        tonemap=_algorithm(mapper) if mapper else None,
+        tonemap_filter=mapper.name if mapper else None,
+        gate=gate.body() if gate else None,
+        burn=burn,
+        burn_pad=burn_pad,
+    )
+
+
+def _burn(graph: Filtergraph, names: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """Return how a subtitle is drawn into the picture, and for bitmaps the stream that is drawn."""
+    if "inlineass" in names:
+        return "burn-text", None
+    if any(name.startswith("overlay") for name in names):
+        first = next(iter(graph.filters()))
+        return "burn-bitmap", next((label for label in first.inputs if ":" in label), None)
+    return None, None
+
+
+def _scales(found: Filter, pad: str | None) -> bool:
+    return pad is not None and pad in found.inputs
+
+
+def _source_pad(filters: tuple[Filter, ...], burn_pad: str | None) -> str | None:
+    for found in filters:
+        for label in found.inputs:
+            if ":" in label and label != burn_pad:
+                return label
+    return None
+
+
+def _size(found: Filter) -> tuple[str, str] | None:
+    width = found.get("w", 0) or found.get("width")
+    height = found.get("h", 1) or found.get("height")
+    return (width, height) if width and height else None
+
+
+def _ten_bit(filters: tuple[Filter, ...]) -> bool:
+    """Return whether the last pixel format the graph names has ten bits."""
+    last = ""
+    for found in filters:
+        if found.name == "format":
+            last = found.get("pix_fmts", 0) or last
+        elif found.name == "tonemap_cuda":
+            last = found.get("format", 1) or last
+        elif found.name in SCALERS or found.name in TONEMAPPERS:
+            last = found.get("format") or last
+    first_choice = last.split("|")[0]
+    return first_choice.startswith(("p010", "p210")) or first_choice.endswith(("p10", "p10le", "x2rgb10le"))
+
+
+def _algorithm(mapper: Filter) -> str:
+    """Return the curve a tone mapping filter names; `hable` when it names none, as Plex's own default for GPUs."""
+    if mapper.name == "tonemap_vaapi":
+        return "hable"
+    return mapper.get("tonemap", 0) or "hable"
+
+
+def parse(text: str) -> Filtergraph:
+    """Parse a graph; here so that facts have one door to the language."""
+    return filtergraph.parse(text)

@@ -1,0 +1,134 @@
+"""The order of a translation: parse, facts, plan, passes, emit. And nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scaleplex.ffmpeg import argv as language
+from scaleplex.ffmpeg.argv import Command
+from scaleplex.translator import facts as facts_of
+from scaleplex.translator.backends import sw
+from scaleplex.translator.backends.base import Backend
+from scaleplex.translator.facts.model import Facts, Source
+from scaleplex.translator.labels import Labels
+from scaleplex.translator.passes import (
+    audio,
+    callbacks,
+    environment,
+    inputs,
+    muxer,
+    private_options,
+    subtitles,
+    timing,
+    video_encoder,
+    video_graph,
+)
+from scaleplex.translator.plan import Bail, Context, Site
+
+Pass = Callable[[Command, Context], Command]
+
+BACKENDS: dict[str, Backend] = {"sw": sw.BACKEND}
+
+#: Backends that have a name and no code yet.
+PLANNED = ("vaapi", "nvenc")
+
+PIPELINE: tuple[Pass, ...] = (
+    callbacks.callbacks,
+    private_options.private_options,
+    inputs.inputs,
+    video_graph.video_graph,
+    video_encoder.video_encoder,
+    audio.audio,
+    subtitles.font_paths,
+    subtitles.null_sink,
+    timing.timing,
+    muxer.muxer,
+)
+
+#: For a command that is not understood: only what our ffmpeg cannot parse, or must not see, changes.
+CLEAN_ONLY: tuple[Pass, ...] = (
+    callbacks.callbacks,
+    private_options.private_options,
+    audio.audio,
+    subtitles.font_paths,
+)
+
+
+class BackendError(ValueError):
+    """A backend was asked for that cannot be translated to.
+
+    Attributes:
+        detail: what is wrong.
+        hint: what to do.
+    """
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(f"{detail} {hint}")
+        self.detail = detail
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A translated command.
+
+    Attributes:
+        argv: arguments for our ffmpeg, the program name not included.
+        env: the environment ffmpeg gets, and nothing besides.
+        labels: one for each change, in order.
+        facts: what the original asks for.
+        bail: why the command was only cleaned, None when it was planned.
+        changed: whether argv differs from the original.
+    """
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    labels: tuple[str, ...]
+    facts: Facts
+    bail: str | None
+    changed: bool
+
+
+def translate(
+    argv: Sequence[str], env: Mapping[str, str], source: Source | None, backend: str, site: Site
+) -> Translation:
+    """Translate a command of Plex's transcoder for our ffmpeg on one backend.
+
+    Any list of strings gives an answer. Translating the result again changes nothing.
+
+    Args:
+        argv: the arguments Plex gave, the program name not included.
+        env: the environment Plex gave.
+        source: what was probed of the inputs, None when nothing was.
+        backend: `sw`; `vaapi` and `nvenc` are not built yet.
+        site: where the command will run.
+    Raises:
+        BackendError: there is no such backend, or it is not built yet.
+    """
+    chosen = _backend(backend)
+    command = language.parse(argv)
+    facts = facts_of.collect(command, source)
+    plan = chosen.plan(facts, source)
+    labels = Labels()
+    if isinstance(plan, Bail):
+        bail, passes = plan.reason, CLEAN_ONLY
+        labels.add("bail", bail)
+        context = Context(facts, source, site, labels)
+    else:
+        bail, passes = None, PIPELINE
+        context = Context(facts, source, site, labels, plan)
+    for step in passes:
+        command = step(command, context)
+    words = tuple(language.emit(command))
+    kept = environment.environment(env, labels)
+    return Translation(words, kept, labels.items(), facts, bail, words != tuple(argv))
+
+
+def _backend(name: str) -> Backend:
+    found = BACKENDS.get(name)
+    if found is not None:
+        return found
+    if name in PLANNED:
+        raise BackendError(f"The backend {name!r} is not built yet.", "Set the worker's backend to sw.")
+    raise BackendError(f"There is no backend {name!r}.", f"Known are {', '.join((*BACKENDS, *PLANNED))}.")
