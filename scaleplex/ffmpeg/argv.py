@@ -173,7 +173,7 @@ def parse(words: Sequence[str]) -> Command:
         else:
             name, colon, specifier = word[1:].partition(":")
             value = None
-            if place < end and table.lookup(name).takes_value:
+            if place < end and table.takes_value(name):
                 value = words[place]
                 place += 1
             pending.append(Option(name, specifier if colon else None, value))

@@ -9,20 +9,10 @@ Source: `fftools/ffmpeg_opt.c` and `fftools/opt_common.h` of FFmpeg 7.1; Plex's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 GLOBAL = "global"
 INPUT = "input"
 OUTPUT = "output"
 FILE = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class OptionSpec:
-    """What the command line parser has to know of one option."""
-
-    takes_value: bool
-    scope: str
 
 
 _ROWS: tuple[tuple[str, bool, str], ...] = (
@@ -74,31 +64,36 @@ _ROWS: tuple[tuple[str, bool, str], ...] = (
     (FILE, True, "codec c vcodec acodec scodec dcodec f ss t to r s ar ac aspect pix_fmt channel_layout ch_layout tag"),
 )
 
-OPTIONS: dict[str, OptionSpec] = {
-    name: spec for scope, takes, names in _ROWS for spec in (OptionSpec(takes, scope),) for name in names.split()
+#: Option name → (takes a value, scope).
+OPTIONS: dict[str, tuple[bool, str]] = {
+    name: (takes_value, scope) for scope, takes_value, names in _ROWS for name in names.split()
 }
 
 #: Short names and the long names used in this project.
 ALIASES = {"c": "codec", "v": "loglevel", "lavfi": "filter_complex"}
 
-_UNLISTED = OptionSpec(True, FILE)
+_UNLISTED = (True, FILE)
 
 
-def lookup(name: str) -> OptionSpec:
-    """Return what is known of an option.
+def _lookup(name: str) -> tuple[bool, str]:
+    """Return what is known of an option; `nostats` and `noaccurate_seek` are found through the flag they negate."""
+    found = OPTIONS.get(name)
+    if found is None and name.startswith("no"):
+        found = OPTIONS.get(name[2:])
+        if found is not None and found[0]:
+            found = None
+    return found or _UNLISTED
+
+
+def takes_value(name: str) -> bool:
+    """Return whether the next word is the option's value.
 
     Args:
-        name: the word after the dash, up to the first colon. `nostats` and `noaccurate_seek` are found through the
-            flag they negate.
+        name: the word after the dash, up to the first colon.
     """
-    spec = OPTIONS.get(name)
-    if spec is None and name.startswith("no"):
-        spec = OPTIONS.get(name[2:])
-        if spec is not None and spec.takes_value:
-            spec = None
-    return spec or _UNLISTED
+    return _lookup(name)[0]
 
 
-def canonical(name: str) -> str:
-    """Return the long name of an option: `codec` for `c`."""
-    return ALIASES.get(name, name)
+def scope(name: str) -> str:
+    """Return to what an option applies: `global` wherever it stands, `input`, `output`, or `file` for either."""
+    return _lookup(name)[1]

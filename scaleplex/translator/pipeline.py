@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from scaleplex.common.errors import ScaleplexError
 from scaleplex.ffmpeg import argv as language
 from scaleplex.ffmpeg.argv import Command
 from scaleplex.translator import facts as facts_of
@@ -55,18 +56,11 @@ CLEAN_ONLY: tuple[Pass, ...] = (
 )
 
 
-class BackendError(ValueError):
-    """A backend was asked for that cannot be translated to.
+class BackendError(ScaleplexError):
+    """A backend was asked for that commands cannot be translated to."""
 
-    Attributes:
-        detail: what is wrong.
-        hint: what to do.
-    """
-
-    def __init__(self, detail: str, hint: str) -> None:
-        super().__init__(f"{detail} {hint}")
-        self.detail = detail
-        self.hint = hint
+    code = "no-backend"
+    status = 422
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,25 @@
 """What a backend must answer, and the questions every backend asks before it plans.
 
-A backend is a module-level object with a name and a `plan` function. To add one: write `backends/NAME.py`, register it
+A backend is a subclass of `Backend` and one object of it, `BACKEND`. To add one: write `backends/NAME.py`, register it
 in `pipeline.BACKENDS`, add its golden files.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from scaleplex.translator.facts import codecs, graph, model
 from scaleplex.translator.facts.model import Facts, Source
 from scaleplex.translator.plan import Bail, Plan
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """Makes every choice of one kind of hardware."""
 
-    @property
-    def name(self) -> str:
-        """`sw`, `vaapi` or `nvenc`."""
+    #: `sw`, `vaapi` or `nvenc`.
+    name: str
 
+    @abstractmethod
     def plan(self, facts: Facts, source: Source | None) -> Plan | Bail:
         """Return the plan for a command, or why there is none.
 

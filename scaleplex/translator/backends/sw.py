@@ -38,7 +38,7 @@ _HARDWARE_OPTIONS = values.words(
 )
 
 
-class SoftwareBackend:
+class SoftwareBackend(base.Backend):
     """The backend every host has."""
 
     name = "sw"
