@@ -1,0 +1,192 @@
+"""The few bytes of HTTP/1.1 the shim speaks, over a raw socket."""
+
+import posix
+import time
+
+from scaleplex.protocol import wire
+
+try:
+    import _socket as socket
+except ImportError:  # pragma: no cover - no CPython on Debian or Ubuntu lacks it
+    import socket  # type: ignore[no-redef]
+
+Socket = socket.socket
+CONNECT_SECONDS = 0.25
+ANSWER_MAX_BYTES = 1 << 16
+HEAD_MAX_BYTES = 1 << 14
+# A Plex host that vanishes is noticed by the worker, a worker host that vanishes by the kernel here: 5 + 3 * 2 s.
+KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 10_000))
+
+
+def connect(url: str, seconds: float) -> Socket:
+    """Return a connected socket with a timeout set.
+
+    Args:
+        url: ``http://host:port``; an IPv6 address stands in brackets.
+        seconds: for the connection; the name look-up, if there is one to do, has the resolver's own.
+
+    Raises:
+        OSError: nobody there, or not in time.
+    """
+    host, _, port = wire.authority(url).rpartition(":")
+    # As bytes: a str would load the IDNA codec. A numeric address answers without a look-up.
+    found = socket.getaddrinfo(host.strip("[]").encode(), int(port), 0, socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.settimeout(max(seconds, 0.001))
+        connection.connect(address)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE:
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def post(url: str, target: str, body: bytes, secret: bytes) -> bytes:
+    """Return a signed POST request as bytes.
+
+    Args:
+        url: ``http://host:port``, for the Host header.
+        target: path.
+        secret: the fleet's; empty leaves the request unsigned.
+    """
+    lines = [
+        f"POST {target} HTTP/1.1",
+        f"Host: {wire.authority(url)}",
+        "User-Agent: scaleplex-shim",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    if secret:
+        nonce = posix.urandom(16).hex()
+        signature = wire.sign_request(secret, "POST", target, body, time.time_ns() // 1_000_000, nonce)
+        lines.append(f"{wire.AUTH_HEADER}: {signature}")
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def exchange(url: str, target: str, body: bytes, secret: bytes, answer_seconds: float) -> tuple[int, bytes]:
+    """Send a request and return status and body of the answer.
+
+    Args:
+        answer_seconds: for connection and answer together; the connection alone has ``CONNECT_SECONDS`` at most.
+
+    Raises:
+        OSError: no connection, or no answer in time.
+        ValueError: the answer is not HTTP.
+    """
+    deadline = time.monotonic() + answer_seconds
+    connection = connect(url, min(CONNECT_SECONDS, answer_seconds))
+    try:
+        connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        connection.sendall(post(url, target, body, secret))
+        reader = ResponseReader()
+        answer = b""
+        while not reader.done and len(answer) < ANSWER_MAX_BYTES:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            received = connection.recv(1 << 16)
+            answer += reader.feed(received) if received else reader.end()
+        return reader.status, answer
+    finally:
+        connection.close()
+
+
+class ResponseReader:
+    """Takes a response apart, whatever the pieces it arrives in.
+
+    ``status`` is 0 until the head is complete; ``done`` once the body is.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.done = False
+        self._pending = b""
+        self._chunked = False
+        self._left: int | None = None  # bytes of the body, or of this chunk, to come; None: not known
+        self._after_chunk = False
+
+    def feed(self, received: bytes) -> bytes:
+        """Return the bytes of the body these bytes hold.
+
+        Raises:
+            ValueError: this is not HTTP.
+        """
+        self._pending += received
+        if not self.status and not self._read_head():
+            return b""
+        if self.done:
+            return b""
+        return self._read_chunks() if self._chunked else self._read_plain()
+
+    def end(self) -> bytes:
+        """Note that the sender closed the connection; return no bytes.
+
+        Raises:
+            ConnectionError: the body was not complete.
+        """
+        if not self.status or self._chunked or self._left is not None:
+            raise ConnectionError("the connection was closed in the middle of the answer")
+        self.done = True
+        return b""
+
+    def _read_head(self) -> bool:
+        head, separator, rest = self._pending.partition(b"\r\n\r\n")
+        if not separator:
+            if len(self._pending) > HEAD_MAX_BYTES or not b"HTTP/1.".startswith(self._pending[:7]):
+                raise ValueError("the answer is not HTTP")
+            return False
+        lines = head.decode("latin-1").split("\r\n")
+        version, _, status = lines[0].partition(" ")
+        if not version.startswith("HTTP/1.") or not status[:3].isdigit():
+            raise ValueError("the answer is not HTTP")
+        self._pending = rest
+        if status[0] == "1":  # an interim answer; the real one follows
+            return self._read_head()
+        self.status = int(status[:3])
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            value = value.strip()
+            if name.lower() == "transfer-encoding" and value.lower() == "chunked":
+                self._chunked, self._left = True, None
+            elif name.lower() == "content-length" and value.isdigit() and not self._chunked:
+                self._left = int(value)
+        self.done = self.status in (204, 304) or self._left == 0
+        return True
+
+    def _read_plain(self) -> bytes:
+        body = self._pending if self._left is None else self._pending[: self._left]
+        self._pending = b""
+        if self._left is not None:
+            self._left -= len(body)
+            self.done = self._left == 0
+        return body
+
+    def _read_chunks(self) -> bytes:
+        body = b""
+        while True:
+            if self._left:
+                piece = self._pending[: self._left]
+                body += piece
+                self._pending = self._pending[len(piece) :]
+                self._left -= len(piece)
+                if self._left:
+                    return body
+                self._after_chunk = True
+            line, separator, rest = self._pending.partition(b"\r\n")
+            if not separator:
+                if len(self._pending) > HEAD_MAX_BYTES:
+                    raise ValueError("the answer's chunks are malformed")
+                return body
+            self._pending = rest
+            if self._after_chunk:
+                self._after_chunk = False
+                if line:
+                    raise ValueError("the answer's chunks are malformed")
+                continue
+            self._left = int(line.split(b";")[0], 16)
+            if self._left == 0:  # trailers, if any, say nothing the shim needs
+                self.done = True
+                return body
