@@ -89,7 +89,9 @@ class Forwarder:
         if callback.kind == "log" and not job.log_lines.spend(self._clock()):
             self._meters.callbacks.add(kind="log", outcome="dropped")
             return Reply(200, b"", None)
-        return self._timed(callback, lambda: job.upstream.send(callback.method, callback.upstream_target, ticket.token))
+        return self._timed(
+            job, callback, lambda: job.upstream.send(callback.method, callback.upstream_target, ticket.token)
+        )
 
     def forget(self, alive: Callable[[str], bool]) -> None:
         """Close the connections of jobs that have ended."""
@@ -116,6 +118,7 @@ class Forwarder:
                 return Reply(200, b"", None)
             self._hold(job, callback, ticket, manifest)
             reply = self._timed(
+                job,
                 callback,
                 lambda: job.upstream.send_surely(callback.method, callback.upstream_target, ticket.token, body),
             )
@@ -158,13 +161,13 @@ class Forwarder:
                 "Run `scaleplex doctor storage`.",
             )
 
-    def _timed(self, callback: Callback, send: Callable[[], Reply]) -> Reply:
+    def _timed(self, job: LiveJob, callback: Callback, send: Callable[[], Reply]) -> Reply:
         started = self._clock()
         try:
             reply = send()
         except UpstreamError as exc:
             self._meters.callbacks.add(kind=callback.kind, outcome="upstream")
-            if self._live(callback.job).warnings.spend(self._clock()):
+            if job.warnings.spend(self._clock()):
                 self._log.warning(
                     "callback lost", session=callback.session, job=callback.job, kind=callback.kind, detail=exc.detail
                 )

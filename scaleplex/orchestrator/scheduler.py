@@ -1,0 +1,96 @@
+"""Which worker takes a job. Pure: workers and request go in, a choice or the reasons against come out.
+
+The order among workers that can take it: least loaded relative to its cap; then one that can encode in hardware, when
+the job encodes video; then the one that was chosen longest ago, so that equal workers take turns; then the URL.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scaleplex.protocol.messages import PlacementRequest
+
+# How much of its cap a worker may be fuller and still be preferred because it has served this session: its page cache
+# holds the film. Less than one session of any worker with up to six.
+AFFINITY = 0.15
+# What a load average of twice the cores counts, as a share of the cap.
+OVERLOAD = 0.25
+SOFTWARE = "sw"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is known of one worker, as far as this request is concerned.
+
+    Attributes:
+        problem: why it is not believed to be there; None when it is.
+        state: what it says of itself: starting, ready or draining.
+        sessions: jobs it has or is about to have, without those this request's job will supersede.
+        cpu_load: one-minute load average per core.
+        has_served: it had a job of this session.
+        last_placed: number of the last placement it got; 0 for never.
+    """
+
+    url: str
+    problem: str | None
+    state: str
+    backend: str
+    sessions: int
+    max_sessions: int
+    cpu_load: float
+    encoders: tuple[str, ...]
+    has_served: bool
+    last_placed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The worker that takes the job."""
+
+    worker: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """No worker takes it; ``reasons`` has one phrase for each worker's URL."""
+
+    reasons: dict[str, str]
+
+
+def choose(candidates: Iterable[Candidate], request: PlacementRequest) -> Choice | Nobody:
+    """Return the worker that takes a job, or why none does."""
+    excluded = {url.rstrip("/") for url in request.exclude}
+    able: list[Candidate] = []
+    reasons: dict[str, str] = {}
+    for candidate in candidates:
+        reason = why_not(candidate, request, excluded)
+        if reason is None:
+            able.append(candidate)
+        else:
+            reasons[candidate.url] = reason
+    if not able:
+        return Nobody(reasons)
+    return Choice(min(able, key=lambda candidate: _rank(candidate, request)))
+
+
+def why_not(candidate: Candidate, request: PlacementRequest, excluded: set[str]) -> str | None:
+    """Return why a worker cannot take the job, None when it can."""
+    if candidate.url in excluded:
+        return "excluded: it refused this job or lost it"
+    if candidate.problem is not None:
+        return candidate.problem
+    if candidate.state != "ready":
+        return candidate.state
+    if candidate.sessions >= candidate.max_sessions:
+        return f"full: {candidate.sessions} of {candidate.max_sessions} sessions"
+    if request.needs.video_encode and not candidate.encoders:
+        return "it has no video encoder"
+    return None
+
+
+def _rank(candidate: Candidate, request: PlacementRequest) -> tuple[float, bool, int, str]:
+    load = candidate.sessions / candidate.max_sessions
+    load += OVERLOAD * min(1.0, max(0.0, candidate.cpu_load - 1.0))
+    if candidate.has_served:
+        load -= AFFINITY
+    software = request.needs.video_encode and candidate.backend == SOFTWARE
+    return round(load, 6), software, candidate.last_placed, candidate.url
