@@ -7,10 +7,11 @@ are scaled down first and then brought to linear light by zscale.
 
 from __future__ import annotations
 
-from scaleplex.ffmpeg import values
+from scaleplex.ffmpeg import specifier, values
 from scaleplex.translator.backends import base
 from scaleplex.translator.facts import codecs, graph
 from scaleplex.translator.facts.model import Facts, Source, Video
+from scaleplex.translator.facts.streams import probed
 from scaleplex.translator.plan import Bail, Plan, Setting, Swap, VideoPlan
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265"}
@@ -54,17 +55,24 @@ class SoftwareBackend(base.Backend):
             return Plan(self.name, _DECODERS)
         if not base.plain(video.width) or not base.plain(video.height):
             return Bail("size")
-        return Plan(self.name, _DECODERS, video=_video(video))
+        return Plan(self.name, _DECODERS, video=_video(video, _untagged(video, source)))
 
 
 BACKEND = SoftwareBackend()
 
 
-def _video(video: Video) -> VideoPlan:
+def _untagged(video: Video, source: Source | None) -> bool:
+    """Return whether the source is known to carry no transfer tag, which zscale needs to find linear light."""
+    pad = specifier.parse_pad(video.pad or "")
+    stream = probed(source, pad) if pad is not None else None
+    return stream is not None and stream.transfer in (None, "unknown", "unspecified", "reserved")
+
+
+def _video(video: Video, untagged: bool) -> VideoPlan:
     codec, written_for = codecs.VIDEO_ENCODERS[video.encoder or ""]
     encoder = _ENCODERS[codec]
     ten_bit = video.ten_bit and encoder == "libx265"
-    chains, tonemap = _chains(video, ten_bit)
+    chains, tonemap = _chains(video, ten_bit, untagged)
     options = dict(video.options)
     swaps = _rate(options, encoder) if written_for != "sw" else ()
     unwanted = (_HARDWARE_OPTIONS if written_for != "sw" else frozenset({"sei"})) - {swap.old for swap in swaps}
@@ -116,7 +124,7 @@ def _rate(options: dict[str, str], encoder: str) -> tuple[Swap, ...]:
     return (Swap(old, "crf", str(min(int(quality), 51))),)
 
 
-def _chains(video: Video, ten_bit: bool) -> tuple[tuple[str, ...] | None, str | None]:
+def _chains(video: Video, ten_bit: bool, untagged: bool) -> tuple[tuple[str, ...] | None, str | None]:
     """Return the graph, None when Plex's own runs as it stands, and how tone mapping is done."""
     if not video.tonemap and not any(name in graph.HARDWARE for name in video.filters):
         return None, None
@@ -127,8 +135,11 @@ def _chains(video: Video, ten_bit: bool) -> tuple[tuple[str, ...] | None, str | 
     if video.tonemap:
         curve = video.tonemap if video.tonemap in _CURVES else "hable"
         tonemap = f"zscale+tonemap={curve}"
+        # Plex asked for tone mapping, so an untagged source is taken for what nearly all HDR is: PQ in BT.2020.
+        taken_for = "tin=smpte2084:pin=bt2020:min=bt2020nc:" if untagged else ""
+        tonemap += "+assumed-pq" if untagged else ""
         chains.append(
-            "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
+            f"zscale={taken_for}t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
             f"tonemap=tonemap={curve}:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
         )
     else:

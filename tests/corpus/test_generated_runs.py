@@ -1,0 +1,59 @@
+"""Generated command lines, translated for software, run to a normal end and leave what their class must leave."""
+
+from pathlib import Path
+
+import pytest
+
+from scaleplex.ffmpeg import argv as language
+from scaleplex.translator import facts
+from tests.argvgen import SHAPES, Shape, build
+from tests.corpus import media, running
+
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.skipif(media.ffmpeg() is None, reason="scaleplex-ffmpeg is not built")]
+
+RUNNABLE = [shape for shape in SHAPES if not shape.subtitle.startswith("burn-")]
+
+#: One of every class and source backend; the others belong to the full tier.
+QUICK = frozenset(
+    {
+        "dash-sw-h264-720p-eac3-seek84",
+        "dash-sw-hevc-720p-tonemap-hable-seek12",
+        "dash-vaapi-av1-720p-seek84",
+        "dash-vaapi-h264-720p-dts-2020-play",
+        "dash-nvenc-hevc-404p-play",
+        "dash-copy-h264-720p-side-channel-2023-play",
+        "hls-matroska-vaapi-av1-404p-10bit-eac3-play",
+        "hls-matroska-nvenc-av1-268p-10bit-soft-staged-play",
+        "hls-mpegts-sw-h264-720p-eac3-play",
+        "hls-mpegts-copy-h264-720p-play",
+        "sub-side-channel-none-h264-720p-seek12",
+        "segmented-matroska-sw-hevc-720p-seek13",
+        "optimize-vaapi-av1-720p-10bit-framedrop-play",
+        "optimize-remux-copy-hevc-720p-eac3-sidecar-file-play",
+        "detection-none-h264-720p-second-hex-play",
+        "thumbnails-none-av1-720p-seek30",
+    }
+)
+
+
+def test_the_quick_tier_names_shapes_that_exist() -> None:
+    assert {shape.name for shape in RUNNABLE} >= QUICK
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(shape, id=shape.name, marks=[] if shape.name in QUICK else [pytest.mark.slow]) for shape in RUNNABLE],
+)
+def test_a_generated_command_runs_and_leaves_its_files(shape: Shape, clips: Path, tmp_path: Path) -> None:
+    words = build(shape)
+    found = facts.collect(language.parse(words), None)
+    clip = running.clip_for(found, words, hdr=bool(shape.tonemap) or shape.ten_bit, ass=False)
+    placed, source = running.place(words, clip, clips, tmp_path)
+    done = running.run(placed, source, tmp_path)
+    assert done.translation.bail is None
+    assert running.missing(done, done.translation.facts) == []
