@@ -28,7 +28,7 @@ class Spawn:
     def __init__(self, argv: list[str], transcoder: str) -> None:
         self.argv = argv
         self.transcoder = transcoder
-        self.args = [in_utf8(argument) for argument in argv[1:]]
+        self.args = [in_utf8(argument, sys.getfilesystemencoding()) for argument in argv[1:]]
         self.environment = fallback.original_environment()
         self.token = self.environment.get(b"X_PLEX_TOKEN", b"").decode("utf-8", "surrogateescape")
         self.cwd = working_directory()
@@ -215,12 +215,14 @@ def leave(spawn: Spawn, code: int) -> int:
     return code
 
 
-def in_utf8(argument: str) -> str:
+def in_utf8(argument: str, encoding: str) -> str:
     """Return an argument as the worker has to read it: its bytes as UTF-8, others as surrogates.
 
     Python decodes argv by the locale, which PMS's service unit may set to anything.
+
+    Args:
+        encoding: what Python decoded it with.
     """
-    encoding = sys.getfilesystemencoding()
     if encoding == "utf-8":
         return argument
     return argument.encode(encoding, "surrogateescape").decode("utf-8", "surrogateescape")
