@@ -1,4 +1,4 @@
-"""The orchestrator: knows the workers and places each job; no stream passes through it, so it may restart at any time."""
+"""The orchestrator: knows the workers and places each job; no stream passes through it, so it may restart any time."""
 
 import os
 from collections.abc import Mapping

@@ -138,7 +138,7 @@ def _read_mpd(body: bytes) -> Manifest:
     parser.StartDoctypeDeclHandler = collected.refuse_doctype
     try:
         parser.Parse(body, True)
-    except (expat.ExpatError, ValueError) as exc:
+    except (expat.ExpatError, ValueError, LookupError) as exc:
         raise _refused(f"The MPD cannot be read: {exc}.") from exc
     # The representations' newest numbers only ever grow; the last, static MPD repeats them and still comes later.
     return Manifest(tuple(collected.names), (int(collected.static), sum(collected.newest.values())))

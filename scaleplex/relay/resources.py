@@ -52,6 +52,11 @@ class Callbacks:
     def on_post(self, req: falcon.Request, resp: falcon.Response, rest: str) -> None:
         self._handle(req, resp)
 
+    def on_get(self, req: falcon.Request, resp: falcon.Response, rest: str) -> None:
+        self._handle(req, resp)  # refused like every method PMS does not expect, counted and logged alike
+
+    on_head = on_delete = on_patch = on_options = on_get
+
     def _handle(self, req: falcon.Request, resp: falcon.Response) -> None:
         kind = "unknown"
         try:
