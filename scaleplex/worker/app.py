@@ -1,0 +1,149 @@
+"""The worker as a WSGI app: parts are made here and handed to each other, and nothing starts on import."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import falcon
+
+from scaleplex.common.config import load, load_secret
+from scaleplex.common.errors import ConfigError
+from scaleplex.common.log import Log, Secret, open_log
+from scaleplex.common.service import make_app
+from scaleplex.protocol import wire
+from scaleplex.protocol.signing import Verifier
+from scaleplex.worker import resources
+from scaleplex.worker.capability import CapabilitySource
+from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.leftovers import PidFiles
+from scaleplex.worker.metrics import WorkerMetrics
+from scaleplex.worker.policy import Site
+from scaleplex.worker.prepare import Preparer
+from scaleplex.worker.probe import Prober
+from scaleplex.worker.registration import Registrar
+from scaleplex.worker.relay_client import RelayClient
+from scaleplex.worker.reporter import Transport
+from scaleplex.worker.runner import Runner
+from scaleplex.worker.supervisor import Supervisor
+from scaleplex.worker.warmup import WarmUp
+
+App = falcon.App[falcon.Request, falcon.Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker's parts, for whoever has to reach them besides HTTP: signals and tests."""
+
+    app: App
+    supervisor: Supervisor
+    warm_up: WarmUp
+    registrar: Registrar
+
+
+def build(
+    config: WorkerConfig, secret: Secret | None, log: Log, transport: Callable[[], Transport] | None = None
+) -> Worker:
+    """Return a worker made of parts; nothing runs yet.
+
+    Args:
+        transport: makes a task's connection to the relay; None for the real one.
+
+    Raises:
+        ConfigError: the state directory cannot be used.
+    """
+    backend = "sw"  # what auto finds until another backend is built
+    metrics = WorkerMetrics()
+    try:
+        pid_files = PidFiles.below(config.state_dir)
+    except OSError as exc:
+        raise ConfigError([f"{PREFIX}STATE_DIR={config.state_dir} cannot be used: {exc}"]) from exc
+    for cwd in pid_files.clear():
+        metrics.leftovers.add()
+        log.warning("ended a process of an earlier life", cwd=cwd)
+    warm_up = WarmUp(config, backend, lambda problem: log.warning("not ready", detail=problem))
+    supervisor = Supervisor(
+        max_sessions=config.max_sessions, why_not_ready=lambda: warm_up.problem, log=log, metrics=metrics
+    )
+    prober = Prober(config.ffprobe)
+    site = Site(
+        transcode_root=os.path.realpath(config.transcode_root),
+        media_roots=tuple(os.path.realpath(root) for root in config.media_roots),
+        plex_port=config.plex_port,
+    )
+    runner = Runner(
+        config=config,
+        backend=backend,
+        preparer=Preparer(config, backend, prober, site),
+        prober=prober,
+        supervisor=supervisor,
+        pid_files=pid_files,
+        metrics=metrics,
+        transport=transport or (lambda: RelayClient(secret)),
+    )
+    capability = CapabilitySource(config.name, backend, config.max_sessions, supervisor, warm_up)
+
+    def why_not_ready() -> str | None:
+        return "The worker is draining." if supervisor.state == "draining" else warm_up.problem
+
+    app = make_app(
+        log=log,
+        metrics=metrics.all,
+        verify=Verifier(secret.reveal()) if secret else None,
+        why_not_ready=why_not_ready,
+        body_max_bytes=wire.TASK_MAX_BYTES,
+    )
+    add_routes(app, runner, supervisor, capability, secret)
+    return Worker(
+        app, supervisor, warm_up, Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
+    )
+
+
+def add_routes(
+    app: App, runner: Runner, supervisor: Supervisor, capability: CapabilitySource, secret: Secret | None
+) -> None:
+    """Add what docs/reference/protocol lists for the worker."""
+    tasks = resources.Tasks(runner, supervisor, secret)
+    app.add_route("/task", tasks)
+    app.add_route("/tasks", tasks)
+    app.add_route("/task/{job}", resources.OneTask(supervisor))
+    app.add_route("/task/{job}/kill", resources.Kill(supervisor))
+    app.add_route("/capability", resources.CapabilityResource(capability))
+    app.add_route("/drain", resources.Drain(supervisor.drain, capability))
+    app.add_route("/undrain", resources.Drain(supervisor.undrain, capability))
+
+
+class Service:
+    """The WSGI callable gunicorn holds; ``drain_for_exit`` is what its SIGTERM hook calls."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        return self._worker.app(environ, start_response)
+
+    def drain_for_exit(self) -> None:
+        """End the running streams so that their shims go on elsewhere; returns at once (called by a signal handler)."""
+        self._worker.registrar.stop()
+        self._worker.warm_up.stop()
+        threading.Thread(target=self._worker.supervisor.drain, kwargs={"end_running": True}, daemon=True).start()
+
+
+def create(environ: Mapping[str, str] = os.environ) -> Service:
+    """Return the running service, as gunicorn's configuration names it.
+
+    Raises:
+        ConfigError: the settings cannot work.
+    """
+    config = load(WorkerConfig, PREFIX, environ)
+    config.check()
+    log = open_log("worker", environ)
+    worker = build(config, load_secret(environ, PREFIX), log)
+    if config.warm_up:
+        worker.warm_up.start()
+    else:
+        worker.warm_up.problem = None
+    worker.registrar.start()
+    log.info("worker started", bind=config.bind, worker=config.name, max_sessions=config.max_sessions)
+    return Service(worker)

@@ -1,0 +1,48 @@
+"""What the worker adds to a translated command line for its own use. Pure.
+
+The translation says what is transcoded; this says how the worker watches it: progress on a pipe, throttling by signal,
+no terminal. Global options in front, so that nothing in Plex's part changes its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scaleplex.ffmpeg import argv
+
+# The option of our ffmpeg (patch "fftools: throttle by signal"); SIGUSR1 slows the video down, SIGUSR2 sets it free.
+THROTTLE_OPTION = "throttle_signals"
+PROGRESS_PERIOD_SECONDS = 0.5
+SILENT_LEVELS = ("quiet", "-8")
+
+
+def for_worker(words: Sequence[str], progress_fd: int) -> list[str]:
+    """Return the arguments ffmpeg is started with.
+
+    Args:
+        words: the translated argv, the program name not included.
+        progress_fd: number of the pipe's end in the child.
+    """
+    command = argv.parse(words).map_inputs(_files_only)
+    return [
+        "-hide_banner",
+        "-nostdin",
+        "-nostats",
+        "-progress",
+        f"pipe:{progress_fd}",
+        "-stats_period",
+        str(PROGRESS_PERIOD_SECONDS),
+        "-" + THROTTLE_OPTION,
+        "1",
+        *argv.emit(command),
+    ]
+
+
+def _files_only(_: int, file: argv.File) -> argv.File:
+    """Let an input open files only: a film that is really a playlist must not make this host call others."""
+    return replace(file, options=(*file.options, argv.Option("protocol_whitelist", None, "file,crypto,data")))
+
+
+def asks_for_silence(words: Sequence[str]) -> bool:
+    """Return whether Plex's argv tells ffmpeg to write nothing to stderr."""
+    levels = [option.value for option in argv.parse(words).options() if option.key == "loglevel"]
+    return bool(levels) and levels[-1] in SILENT_LEVELS

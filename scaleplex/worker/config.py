@@ -1,0 +1,86 @@
+"""The worker's settings, from ``/etc/scaleplex/worker.env`` under ``SCALEPLEX_WORKER_``."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaleplex.common import config
+from scaleplex.common.config import setting
+from scaleplex.common.errors import ConfigError
+
+PREFIX = "SCALEPLEX_WORKER_"
+PLANNED_BACKENDS = ("vaapi", "nvenc")
+
+
+def backend_name(text: str) -> str:
+    """Take a backend this worker can run."""
+    name = config.choice("auto", "sw", *PLANNED_BACKENDS)(text)
+    if name in PLANNED_BACKENDS:
+        raise ValueError(f"auto or sw: the {name} backend is not built yet, and a wrong one would fail every film")
+    return name
+
+
+def optional(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a parser that also takes an empty text."""
+    return lambda text: parse(text) if text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """Everything the worker reads from its environment, once."""
+
+    bind: str = setting(config.bind_address, default="127.0.0.1:32481", help="address and port to listen on")
+    worker_id: str = setting(str, default="", help="name shown to operators; empty: the host's name")
+    backend: str = setting(backend_name, default="auto", help="encoder family: auto or sw")
+    max_sessions: int = setting(config.positive_int, default="4", help="transcodes at once before it answers 503")
+    stop_grace_seconds: float = setting(
+        config.seconds, default="5", help="from SIGTERM to SIGKILL when an operator ends a task"
+    )
+    media_roots: tuple[Path, ...] = setting(
+        config.path_list, default="/media", help="directories films may lie in, comma-separated; same paths as for PMS"
+    )
+    transcode_root: Path = setting(
+        config.absolute_path, default="/transcode", help="PMS's transcoder temporary directory, at the same path"
+    )
+    ffmpeg: Path = setting(
+        config.absolute_path, default="/usr/lib/scaleplex-ffmpeg/ffmpeg", help="our ffmpeg; stock builds are refused"
+    )
+    ffprobe: Path = setting(
+        config.absolute_path, default="/usr/lib/scaleplex-ffmpeg/ffprobe", help="the ffprobe beside it"
+    )
+    state_dir: Path = setting(
+        config.absolute_path, default="/var/lib/scaleplex-worker", help="pid files and ffmpeg's font cache; local disk"
+    )
+    orchestrators: tuple[str, ...] = setting(
+        config.url_list,
+        default="",
+        help="orchestrators to register with, comma-separated; empty: they find this worker",
+    )
+    advertise_url: str = setting(
+        optional(config.url), default="", help="URL of this worker for the others; needed with ORCHESTRATORS"
+    )
+    plex_port: int = setting(config.port, default="32400", help="port of PMS in the callback URLs it writes")
+    warm_up: bool = setting(config.boolean, default="1", help="0: take tasks without the one-second test encode first")
+
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises:
+            ConfigError: all contradictions.
+        """
+        problems = []
+        if self.orchestrators and not self.advertise_url:
+            problems.append(f"{PREFIX}ORCHESTRATORS is set, so {PREFIX}ADVERTISE_URL must say where this worker is")
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def name(self) -> str:
+        """The worker's name."""
+        return self.worker_id or socket.gethostname()
+
+    @property
+    def threads(self) -> int:
+        """Threads of the HTTP server: one per stream, and some for questions while all streams run."""
+        return self.max_sessions + 8

@@ -1,0 +1,159 @@
+"""A request into a task that can run: looks at the host, asks the policy, translates.
+
+Nothing here waits for the network but the shared mounts themselves: PMS has made the session directory a moment ago on
+another host, and an NFS client may still remember that it was not there. Listing the parent makes it look again
+(contract 8.1); that is tried for two seconds.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from scaleplex.common.errors import BadField, CwdMissing, CwdNotWritable, InputMissing, LocalOnly
+from scaleplex.ffmpeg import argv
+from scaleplex.protocol.messages import TaskRequest
+from scaleplex.translator import Site as RelaySite
+from scaleplex.translator import Translation, translate
+from scaleplex.worker import policy
+from scaleplex.worker.command import asks_for_silence
+from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.probe import FileFacts, Prober, source
+from scaleplex.worker.progress import LEVELS
+from scaleplex.worker.task import Prepared
+
+T = TypeVar("T")
+APPEAR_SECONDS = 2.0
+LOOK_AGAIN_SECONDS = 0.1
+LOCAL_BAIL = "burn:"
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Makes tasks ready on this host.
+
+    Attributes:
+        backend: the encoder family in use.
+        appear_seconds: how long a directory made on another host may take to appear here.
+    """
+
+    config: WorkerConfig
+    backend: str
+    prober: Prober
+    site: policy.Site
+    appear_seconds: float = APPEAR_SECONDS
+
+    def prepare(self, request: TaskRequest) -> Prepared:
+        """Return the task ready to run.
+
+        Raises:
+            ScaleplexError: which rule it breaks, or what of it is not here; see the tree in common.errors.
+        """
+        policy.check_identity(request.session, request.job, request.attempt, request.kind)
+        policy.check_size((request.cwd, *request.args))
+        _check_callback_base(request)
+        command = argv.parse(request.args)
+        cwd = self._session_directory(request.cwd)
+        resolved = {path: os.path.realpath(os.path.join(cwd, path)) for path in policy.named_paths(command)}
+        policy.check_command(
+            command, session=request.session, job=request.job, cwd=cwd, resolved=resolved, site=self.site
+        )
+        inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
+        known = [self.prober.known(path) for path in inputs]
+        translation = self._translate(request, known)
+        return Prepared(
+            argv=translation.argv,
+            env=policy.child_environment(translation.env),
+            labels=translation.labels,
+            facts=translation.facts,
+            bail=translation.bail,
+            cwd=cwd,
+            silent=asks_for_silence(request.args),
+            progress_url=_progress_url(request.callback, translation.facts.progress_url),
+            plex_log_level=_plex_log_level(command),
+            inputs=tuple(zip(inputs, map(_probe_options, command.inputs), strict=True)),
+        )
+
+    def _translate(self, request: TaskRequest, known: Sequence[FileFacts | None]) -> Translation:
+        translation = translate(
+            request.args, request.env, source(known), self.backend, RelaySite(callback_base=request.callback)
+        )
+        if translation.bail is not None and translation.bail.startswith(LOCAL_BAIL):
+            kind = translation.bail.removeprefix(LOCAL_BAIL)
+            raise LocalOnly(
+                f"The task draws a {kind} subtitle into the picture; no worker does that yet.",
+                "Nothing to do: the Plex host's own transcoder plays it.",
+            )
+        return translation
+
+    def _session_directory(self, cwd: str) -> str:
+        if not cwd.startswith("/"):
+            raise CwdMissing(f"The working directory {cwd[:200]!r} is not an absolute path.", "Look at who sent this.")
+        real = os.path.realpath(cwd)
+        policy.check_cwd(real, self.site)
+        if not self._appears(real, os.path.isdir):
+            raise CwdMissing(
+                f"{cwd} is not there on this worker (looked for {self.appear_seconds:g} s).",
+                f"Mount PMS's transcode directory at {self.site.transcode_root} here; see how-to/shared-storage.",
+            )
+        if not os.access(real, os.W_OK | os.X_OK):
+            raise CwdNotWritable(
+                f"{cwd} is not writable by uid {os.geteuid()}.",
+                "Run the worker under the same numeric uid and gid as PMS, and export the directory read-write.",
+            )
+        return real
+
+    def _input(self, path: str, cwd: str) -> str:
+        staged = policy.inside(path, cwd)
+        there = self._appears(path, os.path.isfile) if staged else os.path.isfile(path)
+        if not there or not os.access(path, os.R_OK):
+            what = "cannot be read by this worker" if there else "is not there on this worker"
+            raise InputMissing(
+                f"The input {path} {what}.",
+                f"Mount the media at the same path as on the Plex host, readable for uid {os.geteuid()}.",
+            )
+        return path
+
+    def _appears(self, path: str, there: Callable[[str], bool]) -> bool:
+        deadline = time.monotonic() + self.appear_seconds
+        while not there(path):
+            if time.monotonic() >= deadline:
+                return False
+            try:
+                os.listdir(Path(path).parent)
+            except OSError:
+                return False
+            if not there(path):
+                time.sleep(LOOK_AGAIN_SECONDS)
+        return True
+
+
+def _check_callback_base(request: TaskRequest) -> None:
+    base = request.callback
+    if base is not None and not policy.CALLBACK_BASE.match(base):
+        raise BadField(
+            f"The field 'callback' is {base[:100]!r}; it must be RELAY/cb/ATTEMPT/SIGNATURE.", "See the protocol page."
+        )
+
+
+def _progress_url(base: str | None, url: str | None) -> str | None:
+    return None if base is None or url is None else base + urlsplit(url).path
+
+
+def _plex_log_level(command: argv.Command) -> int:
+    levels = [option.value for option in command.options() if option.key == "loglevel_plex"]
+    level = (levels[-1] if levels else None) or "error"
+    return -1 if level == "quiet" else LEVELS.get(level, 0)
+
+
+def _probe_options(file: argv.File) -> tuple[str, ...]:
+    """Return how far Plex lets an input be probed, in ffprobe's words."""
+    options: list[str] = []
+    for name in ("probesize", "analyzeduration"):
+        value = file.get(name)
+        if value is not None and value.isdigit():
+            options += ["-" + name, value]
+    return tuple(options)

@@ -1,0 +1,146 @@
+"""From an accepted request to a stream: puts a task's parts together, and counts what becomes of it."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scaleplex.common.errors import ScaleplexError
+from scaleplex.protocol import wire
+from scaleplex.protocol.messages import TaskRequest
+from scaleplex.translator.labels import kind as label_kind
+from scaleplex.worker import command, process
+from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.leftovers import PidFiles
+from scaleplex.worker.metrics import WorkerMetrics
+from scaleplex.worker.playback import Playback, Reports
+from scaleplex.worker.prepare import Preparer
+from scaleplex.worker.probe import Prober, probed
+from scaleplex.worker.progress import Track
+from scaleplex.worker.reporter import Job, NoReports, Probed, Reporter, Transport
+from scaleplex.worker.session import Claim, Event, Exit
+from scaleplex.worker.supervisor import Supervisor
+from scaleplex.worker.task import Prepared, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Starts tasks.
+
+    Attributes:
+        transport: makes a task's connection to the relay.
+    """
+
+    config: WorkerConfig
+    backend: str
+    preparer: Preparer
+    prober: Prober
+    supervisor: Supervisor
+    pid_files: PidFiles
+    metrics: WorkerMetrics
+    transport: Callable[[], Transport]
+
+    def start(self, request: TaskRequest, shim: socket.socket | None, received: float) -> Playback:
+        """Return the stream of a new task; ffmpeg starts when it is iterated.
+
+        Args:
+            shim: the request's socket, to see when it closes.
+            received: monotonic seconds when the request was read.
+
+        Raises:
+            ScaleplexError: the task is not taken, and why.
+        """
+        try:
+            self.supervisor.check_open()
+            task = Task(request, self.preparer.prepare(request), _claim(request, received), received)
+            try:
+                self.supervisor.admit(task)
+            except ScaleplexError:
+                task.finish()
+                raise
+        except ScaleplexError as exc:
+            self.supervisor.refused(exc)
+            raise
+        for label in task.prepared.labels:
+            self.metrics.labels.add(kind=label_kind(label))
+        if task.prepared.bail is not None:
+            self.metrics.bails.add(reason=task.prepared.bail)
+        return Playback(
+            task,
+            spawn=self._spawn,
+            reports=self._reports(task),
+            backend=self.backend,
+            shim=shim,
+            grace_seconds=self.config.stop_grace_seconds,
+            on_spawned=self._spawned,
+            on_end=self._ended,
+        )
+
+    def _spawn(self, task: Task) -> process.Child:
+        pipe = process.progress_pipe()
+        return process.spawn(
+            self.config.ffmpeg,
+            command.for_worker(task.prepared.argv, pipe[1]),
+            cwd=task.prepared.cwd,
+            env=task.prepared.env,
+            pipe=pipe,
+            home=self.config.state_dir,
+        )
+
+    def _spawned(self, task: Task) -> None:
+        if task.watch.spawn_seconds is not None:
+            self.metrics.spawn.observe(task.watch.spawn_seconds)
+        if task.watch.pid is not None:
+            self.pid_files.write(task.claim.job, task.claim.attempt, task.watch.pid, task.prepared.cwd)
+
+    def _ended(self, task: Task, exit_: Exit) -> None:
+        self.pid_files.remove(task.claim.job, task.claim.attempt)
+        # A directory PMS is deleting is left alone.
+        segments = None if task.stopped_by is Event.SHIM_GONE else count_segments(task.prepared.cwd)
+        self.supervisor.ended(task, exit_, segments)
+
+    def _reports(self, task: Task) -> Reports:
+        prepared = task.prepared
+
+        def note(track: Track) -> None:
+            task.watch.track = track
+
+        if prepared.progress_url is None:
+            return NoReports(note)
+        facts = prepared.facts
+        size = (facts.width_px, facts.height_px)
+        return Reporter(
+            Job(
+                progress_url=prepared.progress_url,
+                seek_seconds=(facts.seek_seconds or 0.0) if facts.copyts else 0.0,
+                output_size=(size[0], size[1]) if size[0] and size[1] else None,
+                log_level=prepared.plex_log_level,
+            ),
+            transport=self.transport(),
+            probe=lambda: self._probe(prepared),
+            on_throttle=task.throttle,
+            on_gone=lambda: task.post(Event.JOB_GONE),
+            on_done=task.wake,
+            on_track=note,
+            count=lambda kind, status: self.metrics.callbacks.add(kind=kind, status=status),
+        )
+
+    def _probe(self, prepared: Prepared) -> Probed:
+        return probed([self.prober.probe(path, options) for path, options in prepared.inputs])
+
+
+def _claim(request: TaskRequest, received: float) -> Claim:
+    parts = request.ticket.split(" ")
+    expires_ms = int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else 0
+    issued_ms = max(0, expires_ms - wire.TICKET_LIFETIME_MS)
+    return Claim(request.session, request.kind, request.job, request.attempt, issued_ms, int(received * 1000))
+
+
+def count_segments(directory: str) -> int | None:
+    """Return how many complete segments lie in a session directory, None if it cannot be read."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return None
+    return sum(name.startswith(("chunk-", "media-", "sub-chunk-")) and not name.endswith(".tmp") for name in names)

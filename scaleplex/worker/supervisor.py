@@ -1,0 +1,214 @@
+"""Owns the tasks: who may start, who has to make room, who is told to end.
+
+The table of tasks is guarded by one lock and holds nothing that waits: a task is driven by its own loop (``playback``),
+to which everything here only posts events.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from scaleplex.common.errors import Draining, Full, NotFound, ScaleplexError, Starting, Superseded
+from scaleplex.common.log import Log
+from scaleplex.worker import session
+from scaleplex.worker.metrics import WorkerMetrics
+from scaleplex.worker.session import Claim, Event, Exit
+from scaleplex.worker.task import Task
+
+REMEMBERED_JOBS = 1024
+MAKE_ROOM_SECONDS = 4.0
+
+
+class Supervisor:
+    """The tasks of this worker."""
+
+    def __init__(
+        self,
+        *,
+        max_sessions: int,
+        why_not_ready: Callable[[], str | None],
+        log: Log,
+        metrics: WorkerMetrics,
+        make_room_seconds: float = MAKE_ROOM_SECONDS,
+    ) -> None:
+        self._max_sessions = max_sessions
+        self._why_not_ready = why_not_ready
+        self._log = log
+        self._metrics = metrics
+        self._make_room_seconds = make_room_seconds
+        self._lock = threading.Lock()
+        self._tasks: dict[tuple[str, int], Task] = {}
+        self._superseded: OrderedDict[str, None] = OrderedDict()
+        self._draining = False
+        metrics.capacity.set(max_sessions)
+        metrics.all.before_render(self._gauge)
+
+    # --- starting ---------------------------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Refuse early what no task could pass now, before anything is looked at.
+
+        Raises:
+            Starting, Draining: the worker takes no tasks now.
+        """
+        if self._draining:
+            raise Draining("This worker is draining.", "Another worker may take the task.")
+        problem = self._why_not_ready()
+        if problem is not None:
+            raise Starting(f"This worker is not ready: {problem}", "Another worker may take the task.")
+
+    def admit(self, task: Task) -> None:
+        """Take a task in; an earlier one of the same session and kind ends first.
+
+        Raises:
+            Superseded: a newer job of this session runs here.
+            Full, Starting, Draining: not here, not now.
+        """
+        self.check_open()
+        with self._lock:
+            before = self._same(task.claim)
+            self._refuse_older(task.claim, before)
+            if len(self._tasks) - len(before) >= self._max_sessions:
+                raise Full(
+                    f"{len(self._tasks)} of {self._max_sessions} tasks run here.",
+                    "Another worker may take it; SCALEPLEX_WORKER_MAX_SESSIONS raises the limit.",
+                )
+            self._tasks[(task.claim.job, task.claim.attempt)] = task
+            for old in before:
+                self._remember(old.claim, task.claim)
+        for old in before:
+            old.post(Event.SUPERSEDED)
+        self._wait_for(before, task)
+
+    def _wait_for(self, before: list[Task], task: Task) -> None:
+        deadline = time.monotonic() + self._make_room_seconds
+        for old in before:
+            if not old.ended.wait(max(0.0, deadline - time.monotonic())):
+                self._log.warning("superseded task does not end", session=old.claim.session, job=old.claim.job)
+                self.release(task)
+                raise Full(
+                    "An earlier task of this session does not end on this worker.",
+                    "Another worker may take it; look for a hung file system here.",
+                )
+
+    def _same(self, claim: Claim) -> list[Task]:
+        return [t for t in self._tasks.values() if (t.claim.session, t.claim.kind) == (claim.session, claim.kind)]
+
+    def _refuse_older(self, claim: Claim, before: list[Task]) -> None:
+        if claim.job in self._superseded or any(session.is_older(claim, old.claim) for old in before):
+            raise Superseded(
+                f"A newer job or attempt of session {claim.session} has taken over from {claim.job}.",
+                "Nothing to do: PMS has replaced it.",
+            )
+
+    def _remember(self, old: Claim, new: Claim | None) -> None:
+        """Note a job that must not come back; a later attempt of the same job may."""
+        if new is None or new.job != old.job:
+            self._superseded[old.job] = None
+            while len(self._superseded) > REMEMBERED_JOBS:
+                self._superseded.popitem(last=False)
+
+    # --- ending -----------------------------------------------------------------------------------------------------
+
+    def release(self, task: Task) -> None:
+        """Give the place of a task free; nothing happens if it has none."""
+        with self._lock:
+            if self._tasks.get((task.claim.job, task.claim.attempt)) is task:
+                del self._tasks[(task.claim.job, task.claim.attempt)]
+
+    def ended(self, task: Task, exit_: Exit, segments: int | None) -> None:
+        """Take note of a task's end: place, metrics, and the line that tells its whole story."""
+        self.release(task)
+        self._metrics.tasks.add(outcome=exit_.reason)
+        watch, request = task.watch, task.request
+        seconds = time.monotonic() - task.received
+        media = watch.track.position_seconds - watch.track.seek_seconds
+        self._log.info(
+            "task ended",
+            session=request.session,
+            job=request.job,
+            attempt=request.attempt,
+            kind=request.kind,
+            outcome=exit_.reason,
+            code=exit_.code,
+            signal=exit_.signal or "",
+            seconds=f"{seconds:.1f}",
+            speed=f"{media / seconds:.2f}" if seconds > 0 else "",
+            progress=f"{watch.track.percent:.1f}",
+            segments="" if segments is None else segments,
+            spawn_ms="" if watch.spawn_seconds is None else round(watch.spawn_seconds * 1000),
+            labels=len(task.prepared.labels),
+            bail=task.prepared.bail or "",
+            detail=exit_.detail,
+        )
+
+    def refused(self, error: ScaleplexError) -> None:
+        """Count a task that was not taken."""
+        self._metrics.refused.add(error=error.code)
+
+    def kill(self, job: str, reason: str | None = None) -> None:
+        """End every attempt of a job.
+
+        Args:
+            reason: ``superseded`` when a newer job of the session runs elsewhere; anything else is an operator's kill.
+
+        Raises:
+            NotFound: the job does not run here.
+        """
+        event = Event.SUPERSEDED if reason == "superseded" else Event.KILL
+        with self._lock:
+            found = [task for task in self._tasks.values() if task.claim.job == job]
+            if event is Event.SUPERSEDED:
+                for task in found:
+                    self._remember(task.claim, None)
+        if not found:
+            raise NotFound(f"The job {job[:64]} does not run here.", "GET /tasks lists what runs.")
+        for task in found:
+            task.post(event)
+
+    def drain(self, *, end_running: bool = False) -> None:
+        """Take nothing new; with ``end_running`` also end what runs, telling the shims to go on elsewhere."""
+        with self._lock:
+            self._draining = True
+            tasks = list(self._tasks.values())
+        self._log.info("draining", running=len(tasks), ending=end_running)
+        if end_running:
+            for task in tasks:
+                task.post(Event.DRAIN)
+
+    def undrain(self) -> None:
+        """Take tasks again."""
+        with self._lock:
+            self._draining = False
+        self._log.info("no longer draining")
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """``starting``, ``ready`` or ``draining``."""
+        if self._draining:
+            return "draining"
+        return "ready" if self._why_not_ready() is None else "starting"
+
+    def tasks(self) -> list[Task]:
+        """Return the running tasks, oldest first."""
+        with self._lock:
+            return list(self._tasks.values())
+
+    def task(self, job: str) -> Task:
+        """Return the newest attempt of a job.
+
+        Raises:
+            NotFound: the job does not run here.
+        """
+        found = [task for task in self.tasks() if task.claim.job == job]
+        if not found:
+            raise NotFound(f"The job {job[:64]} does not run here.", "GET /tasks lists what runs.")
+        return found[-1]
+
+    def _gauge(self) -> None:
+        tasks = self.tasks()
+        self._metrics.running.set(len(tasks))
+        self._metrics.throttled.set(sum(task.watch.throttled for task in tasks))
