@@ -60,6 +60,11 @@ EXIT_LOST_WORKER = 74  # the stream broke after something may have been written 
 EXIT_NO_WORKER = 75  # nobody can take it and the local fallback is switched off
 
 
+def _encoded(text: str) -> bytes:
+    """Return a text as bytes, whatever a stranger has put into it: JSON may hold lone surrogates."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def hmac_sha256(key: bytes, message: bytes) -> str:
     """Return the HMAC-SHA256 of a message as lower-case hex (RFC 2104), without importing ``hmac``.
 
@@ -76,11 +81,12 @@ def hmac_sha256(key: bytes, message: bytes) -> str:
 
 
 def same(left: str, right: str) -> bool:
-    """Compare two ASCII strings in a time that does not depend on where they differ."""
-    if len(left) != len(right):
+    """Compare two strings in a time that does not depend on where they differ."""
+    ours, theirs = _encoded(left), _encoded(right)
+    if len(ours) != len(theirs):
         return False
     difference = 0
-    for a, b in zip(left.encode(), right.encode(), strict=True):
+    for a, b in zip(ours, theirs, strict=True):
         difference |= a ^ b
     return difference == 0
 
@@ -97,7 +103,7 @@ def request_mac(secret: bytes, method: str, target: str, time_ms: int, nonce: st
         body: bytes, empty if none.
     """
     text = "\n".join((AUTH_VERSION, method, target, str(time_ms), nonce, sha256(body).hexdigest()))
-    return hmac_sha256(secret, text.encode())
+    return hmac_sha256(secret, _encoded(text))
 
 
 def sign_request(secret: bytes, method: str, target: str, body: bytes, time_ms: int, nonce: str) -> str:
@@ -118,7 +124,7 @@ def make_ticket(secret: bytes, worker: str, session: str, job: str, attempt: int
         expires_ms: wall clock after which the worker refuses it, milliseconds since 1970.
     """
     text = "\n".join(("ticket", worker, session, job, str(attempt), str(expires_ms)))
-    return f"{AUTH_VERSION} {expires_ms} {hmac_sha256(secret, text.encode())}"
+    return f"{AUTH_VERSION} {expires_ms} {hmac_sha256(secret, _encoded(text))}"
 
 
 def ticket_problem(
@@ -126,7 +132,7 @@ def ticket_problem(
 ) -> str | None:
     """Return why a ticket is not valid here and now, or None when it is."""
     parts = ticket.split(" ")
-    if len(parts) != 3 or parts[0] != AUTH_VERSION or not parts[1].isdigit():
+    if len(parts) != 3 or parts[0] != AUTH_VERSION or not parts[1].isdecimal() or len(parts[1]) > 15:
         return "the ticket is malformed"
     if not same(make_ticket(secret, worker, session, job, attempt, int(parts[1])), ticket):
         return "the ticket was not issued for this worker, session, job and attempt with this fleet's secret"
@@ -137,7 +143,7 @@ def ticket_problem(
 
 def callback_signature(secret: bytes, session: str, job: str, attempt: int) -> str:
     """Return the signature that stands in callback URLs of one attempt of one job, 40 hex digits."""
-    return hmac_sha256(secret, "\n".join(("callback", session, job, str(attempt))).encode())[:40]
+    return hmac_sha256(secret, _encoded("\n".join(("callback", session, job, str(attempt)))))[:40]
 
 
 def callback_base(relay_url: str, secret: bytes, session: str, job: str, attempt: int) -> str:

@@ -82,7 +82,13 @@ def identify(args: list[str], cwd: str, port: int) -> tuple[str, str] | None:
 
 
 def _valid(session: str, job: str) -> bool:
-    return 1 <= len(session) <= 128 and SESSION_CHARACTERS.issuperset(session) and is_uuid(job)
+    # ".." is made of allowed characters, but stands in paths and URLs.
+    return (
+        1 <= len(session) <= 128
+        and bool(session.strip("."))
+        and SESSION_CHARACTERS.issuperset(session)
+        and is_uuid(job)
+    )
 
 
 def is_uuid(text: str) -> bool:

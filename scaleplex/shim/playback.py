@@ -142,10 +142,10 @@ def ended(payload: bytes) -> Outcome:
     if not isinstance(fields, dict):
         raise ValueError("the exit frame holds no object")
     code = fields.get("code")
-    if not isinstance(code, int) or not 0 <= code <= 255:
+    if type(code) is not int or not 0 <= code <= 255:
         code = 1  # never 0: PMS would believe the film ends here
     reason, detail = str(fields.get("reason") or "ended"), str(fields.get("detail") or "")
-    return Outcome(ENDED, reason, detail, int(code), fields.get("retry") is True)
+    return Outcome(ENDED, reason, detail, code, fields.get("retry") is True)
 
 
 def refused(status: int, body: bytes) -> Outcome:
