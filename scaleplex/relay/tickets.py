@@ -7,6 +7,7 @@ needs no heartbeat and no clean exit: whoever can take the lock knows that the s
 
 import fcntl
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from scaleplex.relay.callbacks import JOB, Callback, CallbackRefused
 JOB_FILE_MAX_BYTES = 16_384
 # A file this young may belong to a shim that has not taken its lock yet.
 SETTLING_SECONDS = 5.0
+# A job file, or one that a shim had not named yet when it was killed.
+OURS = re.compile(rf"{JOB.pattern}|\.{JOB.pattern}\.\d+", re.ASCII)
 # A shim that writes its next attempt into the file is done within these pauses.
 REWRITE_PAUSES_SECONDS = (0.005, 0.02, 0.05)
 
@@ -116,7 +119,7 @@ class Tickets:
             names = os.listdir(self._jobs_dir)
         except OSError:
             return
-        yield from (self._jobs_dir / name for name in names if JOB.fullmatch(name))
+        yield from (self._jobs_dir / name for name in names if OURS.fullmatch(name))
 
     def _read(self, job: str) -> JobFile | None:
         """Return the file of a job that is alive, else None."""

@@ -143,6 +143,11 @@ def test_a_sweep_leaves_a_file_whose_shim_may_not_have_locked_it_yet(runtime: Pa
     assert path.exists()
 
 
+def test_a_sweep_removes_what_a_shim_left_that_was_killed_before_it_named_its_file(runtime: Path) -> None:
+    (runtime / "jobs" / f".{JOB}.4711").write_text("{}")
+    assert Tickets(runtime, SECRET).sweep(time.time() + SETTLING_SECONDS + 1) == (0, 1)
+
+
 def test_a_sweep_touches_nothing_but_job_files(runtime: Path) -> None:
     for name in ("README", ".hidden", JOB + ".tmp"):
         (runtime / "jobs" / name).write_text("x")
