@@ -136,10 +136,10 @@ def _chains(video: Video, ten_bit: bool, untagged: bool) -> tuple[tuple[str, ...
         curve = video.tonemap if video.tonemap in _CURVES else "hable"
         tonemap = f"zscale+tonemap={curve}"
         # Plex asked for tone mapping, so an untagged source is taken for what nearly all HDR is: PQ in BT.2020.
-        taken_for = "tin=smpte2084:pin=bt2020:min=bt2020nc:" if untagged else ""
+        tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc," if untagged else ""
         tonemap += "+assumed-pq" if untagged else ""
         chains.append(
-            f"zscale={taken_for}t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
+            f"{tags}zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
             f"tonemap=tonemap={curve}:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
         )
     else:

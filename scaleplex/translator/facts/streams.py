@@ -78,7 +78,7 @@ def streams_of(
         target = option.value or ""
         label = target[1:-1] if target.startswith("[") and target.endswith("]") else None
         graph = next((g for g in known if label in g.parsed.produced()), None) if label is not None else None
-        pad = _first_pad(graph) if graph else (target if label is None else label)
+        pad = _first_pad(graph) if graph else (target if label is None else None)
         chosen = _encoder(encoders, index)
         media = _media(output, command, source, graph, pad, chosen, index)
         streams.append(

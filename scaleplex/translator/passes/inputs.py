@@ -10,7 +10,7 @@ from scaleplex.translator.facts import codecs, model
 from scaleplex.translator.facts.streams import probed
 from scaleplex.translator.plan import Context, Plan
 
-_HWACCEL = ("hwaccel", "hwaccel_device", "hwaccel_output_format")
+_HWACCEL = ("hwaccel", "hwaccel_device", "hwaccel_output_format", "extra_hw_frames")
 _DEVICES = ("init_hw_device", "filter_hw_device", "vaapi_device", "qsv_device")
 
 

@@ -1,0 +1,143 @@
+"""What the planned commands make of real frames: the picture, its tags, its headers."""
+
+import json
+import struct
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaleplex.translator import Site, translate
+from tests.argvgen import Shape, build
+from tests.corpus import media, running
+from tests.corpus.media import Clip
+
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.skipif(media.ffmpeg() is None, reason="scaleplex-ffmpeg is not built")]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+def probe(path: Path, *arguments: str) -> dict[str, Any]:
+    tool = media.ffmpeg()
+    assert tool is not None
+    words = [tool.with_name("ffprobe"), "-v", "error", "-of", "json", *arguments, path]
+    return json.loads(subprocess.run(words, capture_output=True, check=True, timeout=60).stdout)
+
+
+def made(shape: Shape, clip: Clip, clips: Path, room: Path) -> Path:
+    """Run an Optimize job and return its file."""
+    placed, source = running.place(build(shape), clip, clips, room)
+    done = running.run(placed, source, room)
+    assert done.code == 0, done.stderr
+    (path,) = (Path(name) for name in done.files if ".mp4" in name)
+    return path
+
+
+HDR = Clip("hevc", True, ("aac",), 4)
+SMALL = Shape("optimize", "vaapi", codec="hevc", width=320, height=180)
+
+
+def test_hdr_passed_through_stays_ten_bit_pq(clips: Path, tmp_path: Path) -> None:
+    video = probe(made(replace(SMALL, ten_bit=True), HDR, clips, tmp_path), "-show_streams")["streams"][0]
+    assert (video["codec_name"], video["profile"], video["pix_fmt"]) == ("hevc", "Main 10", "yuv420p10le")
+    assert (video["color_transfer"], video["color_primaries"], video["color_space"]) == (
+        "smpte2084",
+        "bt2020",
+        "bt2020nc",
+    )
+
+
+@pytest.mark.parametrize("backend", ["sw", "vaapi", "nvenc"])
+def test_tone_mapped_video_is_tagged_and_lit_as_sdr(backend: str, clips: Path, tmp_path: Path) -> None:
+    shape = replace(SMALL, backend=backend, tonemap="mobius")
+    path = made(shape, HDR, clips, tmp_path)
+    video = probe(path, "-show_streams")["streams"][0]
+    assert (video["codec_name"], video["pix_fmt"]) == ("h264", "yuv420p")
+    assert (video["color_transfer"], video["color_primaries"], video["color_space"]) == ("bt709",) * 3
+    assert peak_luma(path) > 200
+
+
+def peak_luma(path: Path) -> int:
+    """Return the brightest luma of the first second, of 255."""
+    tool = media.ffmpeg()
+    assert tool is not None
+    words = [tool, "-v", "error", "-i", path, "-frames:v", "24", "-vf", "format=gray", "-f", "rawvideo", "-"]
+    return max(subprocess.run(words, capture_output=True, check=True, timeout=60).stdout)
+
+
+def test_framedrop_drops_the_first_packets_and_no_others(clips: Path, tmp_path: Path) -> None:
+    counts = []
+    for audio in ("eac3", "framedrop"):
+        room = tmp_path / audio
+        room.mkdir()
+        path = made(replace(SMALL, audio=audio), Clip("h264", False, ("eac3",), 4), clips, room)
+        document = probe(path, "-show_streams", "-count_packets", "-select_streams", "a")
+        counts.append(int(document["streams"][0]["nb_read_packets"]))
+    assert counts[0] - counts[1] == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_desktop_header_carries_the_duration_when_the_source_has_one(
+    known: bool, clips: Path, tmp_path: Path
+) -> None:
+    shape = Shape("segmented-matroska", "sw", segment=1, width=320, height=180)
+    placed, source = running.place(build(shape), Clip("h264", False, ("aac",), 4), clips, tmp_path)
+    done = running.run(placed, replace(source, duration_seconds=1200.5 if known else None), tmp_path)
+    assert done.code == 0, done.stderr
+    header = (tmp_path / "session" / "header").read_bytes()
+    # Duration is element 0x4489, an 8-byte float of milliseconds.
+    place = header.find(b"\x44\x89\x88")
+    assert (place >= 0) is known
+    if known:
+        assert struct.unpack(">d", header[place + 3 : place + 11]) == (1_200_500.0,)
+
+
+def test_segments_of_forced_hevc_begin_with_an_idr_frame(clips: Path, tmp_path: Path) -> None:
+    shape = Shape("hls-mpegts", "vaapi", codec="hevc", ten_bit=True, segment=1, width=320, height=180)
+    placed, source = running.place(build(shape), Clip("hevc", True, ("aac",), 5), clips, tmp_path)
+    done = running.run(placed, source, tmp_path)
+    assert running.missing(done, done.translation.facts) == []
+    segments = sorted((tmp_path / "session").glob("media-*.ts"))
+    assert len(segments) >= 4
+    for segment in segments:
+        first = probe(segment, "-show_packets", "-select_streams", "v", "-read_intervals", "%+#1")["packets"][0]
+        assert "K" in first["flags"], segment.name
+
+
+def test_the_first_transport_stream_segment_starts_where_the_second_ends(clips: Path, tmp_path: Path) -> None:
+    shape = Shape("hls-mpegts", "sw", segment=1, width=320, height=180)
+    placed, source = running.place(build(shape), Clip("h264", False, ("aac",), 4), clips, tmp_path)
+    done = running.run(placed, source, tmp_path)
+    assert done.code == 0, done.stderr
+    times = []
+    for number in (0, 1):
+        path = tmp_path / "session" / f"media-0000{number}.ts"
+        packets = probe(path, "-show_packets", "-select_streams", "v")["packets"]
+        times.append([float(packet["dts_time"]) for packet in packets])
+    assert times[1][0] - times[0][-1] == pytest.approx(1001 / 24000, abs=0.002)
+
+
+def test_a_job_without_a_relay_runs_and_keeps_its_manifest_in_a_file(clips: Path, tmp_path: Path) -> None:
+    placed, source = running.place(
+        build(Shape("dash", width=320, height=180)), Clip("h264", False, ("aac",), 8), clips, tmp_path
+    )
+    done = translate(placed, {}, source, "sw", Site())
+    tool = media.ffmpeg()
+    assert tool is not None
+    subprocess.run([tool, "-nostdin", *done.argv], cwd=tmp_path / "session", check=True, timeout=120)
+    assert b"<MPD" in (tmp_path / "session" / "dash").read_bytes()
+
+
+def test_an_untagged_source_can_be_tone_mapped(clips: Path, tmp_path: Path) -> None:
+    path = made(replace(SMALL, tonemap="hable"), Clip("h264", False, ("aac",), 4), clips, tmp_path)
+    assert probe(path, "-show_streams")["streams"][0]["color_transfer"] == "bt709"
+
+
+def test_a_source_may_be_unknown(clips: Path, tmp_path: Path) -> None:
+    placed, _ = running.place(build(SMALL), Clip("hevc", False, ("aac",), 3), clips, tmp_path)
+    assert running.run(placed, None, tmp_path).code == 0

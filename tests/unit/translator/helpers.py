@@ -1,0 +1,42 @@
+"""Say a command as text, run one pass over it, and compare argv and labels."""
+
+import shlex
+from collections.abc import Callable
+
+from scaleplex.ffmpeg import argv
+from scaleplex.ffmpeg.argv import Command
+from scaleplex.translator import Site, Source, Translation, facts, translate
+from scaleplex.translator.labels import Labels
+from scaleplex.translator.plan import Context, Plan
+
+BASE = "http://10.0.0.5:32499/cb/1/ab12"
+SITE = Site(callback_base=BASE)
+
+
+def words(text: str) -> list[str]:
+    """Split as a shell does, so that graphs can be quoted."""
+    return shlex.split(text)
+
+
+def apply(
+    step: Callable[[Command, Context], Command],
+    text: str,
+    plan: Plan | None = None,
+    source: Source | None = None,
+    site: Site = SITE,
+) -> tuple[str, tuple[str, ...]]:
+    """Run one pass; return the command as text and the labels."""
+    command = argv.parse(words(text))
+    labels = Labels()
+    context = Context(facts.collect(command, source), source, site, labels, plan)
+    return shlex.join(argv.emit(step(command, context))), labels.items()
+
+
+def sw(text: str, source: Source | None = None, site: Site = SITE) -> Translation:
+    """Translate a whole command for software."""
+    return translate(words(text), {}, source, "sw", site)
+
+
+def plain(text: str) -> str:
+    """Bring a text into the form `apply` returns."""
+    return shlex.join(words(text))
