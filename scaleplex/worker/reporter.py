@@ -51,6 +51,12 @@ class Probed:
     inputs: tuple[tuple[StreamDetail, ...], ...] = ()
     duration_seconds: float | None = None
 
+    @property
+    def frame_rate(self) -> float | None:
+        """Frames per second of the first video stream."""
+        rates = (s.frame_rate for streams in self.inputs for s in streams if s.media == "video")
+        return next((rate for rate in rates if rate), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -58,12 +64,16 @@ class Job:
 
     Attributes:
         progress_url: the relay's URL that ends in ``/progress``.
+        copyts: whether timestamps are those of the source, so that ffmpeg's ``out_time`` needs an anchor.
+        frame_rate: video frames per second asked for; None when they stay as in the source.
         output_size: encoder output in pixels, None when no video is encoded or its size is not known.
         log_level: highest level of log lines PMS wants, -1 for none.
     """
 
     progress_url: str
     seek_seconds: float = 0.0
+    copyts: bool = False
+    frame_rate: float | None = None
     output_size: tuple[int, int] | None = None
     log_level: int = 0
 
@@ -105,6 +115,7 @@ class Reporter:
         self._finishing_at: float | None = None
         self._aborted = False
         self._throttled = False
+        self._end_delivered = False
         self._not_found = 0
         self._log_window = (0.0, 0)
         self.done = False
@@ -167,7 +178,8 @@ class Reporter:
         if not self._insist("startup", "", (("status", "startup"),)):
             return False
         probed = self._probe()
-        self.track = replace(self.track, duration_seconds=probed.duration_seconds)
+        rate = (self._job.frame_rate or probed.frame_rate) if self._job.copyts else None
+        self.track = replace(self.track, duration_seconds=probed.duration_seconds, frame_rate=rate)
         self._on_track(self.track)
         return all(self._insist(*step) for step in opening(probed, self._job.output_size))
 
@@ -215,10 +227,15 @@ class Reporter:
         reply = self._put("progress", "", fields)
         # Without an answer nobody asks for a pause: fail open (contract 7.1).
         self._throttle(reply is not None and "canThrottle" in reply.body)
-        return reply is not None and reply.status < 400
+        taken = reply is not None and reply.status < 400
+        self._end_delivered = taken and sample.ended
+        return taken
 
     def _last(self, sample: Sample | None) -> None:
         last = sample or self.track.last
+        if sample is None and self._end_delivered:
+            self.delivered = True
+            return
         if last is None:
             last = Sample(self._clock(), None, None, ended=True)
         while not self._over():

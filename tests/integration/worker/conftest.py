@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,14 @@ import pytest
 from tests.integration.worker.stand import FakeRelay, Job, Worker, make_job, plex_url
 
 FAKE = Path(__file__).with_name("fake_ffmpeg.py")
+
+
+def fake_program(directory: Path) -> Path:
+    """Return an executable that runs the fake ffmpeg."""
+    program = directory / "ffmpeg"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {FAKE} "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def real_ffmpeg() -> Path | None:
@@ -46,11 +55,7 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     def start(ffmpeg: Path | None = None, secret: bytes | None = Worker.secret, **settings: str) -> Worker:
         root = tmp_path / f"worker{len(started)}"
         root.mkdir()
-        program = ffmpeg
-        if program is None:
-            program = root / "ffmpeg"
-            program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {FAKE} "$@"\n')
-            program.chmod(0o755)
+        program = ffmpeg or fake_program(root)
         probe = ffmpeg.with_name("ffprobe") if ffmpeg else root / "no-ffprobe"
         worker = Worker(root, program, probe, settings, secret)
         started.append(worker)
@@ -88,8 +93,6 @@ def fake_job(relay: FakeRelay) -> Callable[..., Job]:
 @pytest.fixture(scope="session")
 def film(our_ffmpeg: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of ten seconds with two audio channels, made once."""
-    import subprocess
-
     path = tmp_path_factory.mktemp("film") / "Film (2020).mkv"
     subprocess.run(
         [our_ffmpeg, "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-f", "lavfi", "-i",

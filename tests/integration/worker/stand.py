@@ -12,6 +12,7 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -79,7 +80,7 @@ class FakeRelay:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_PUT = do_POST = do_GET = handle_any
+            do_PUT = do_POST = do_GET = handle_any  # noqa: N815
 
             def _body(self) -> bytes:
                 if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -180,6 +181,7 @@ class Worker:
     ffprobe: Path
     settings: dict[str, str] = field(default_factory=dict)
     secret: bytes | None = SECRET
+    streams: list[Stream] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("media", "state", "transcode/Transcode/Sessions"):
@@ -243,11 +245,11 @@ class Worker:
     def stop(self) -> None:
         """End the worker and everything of it."""
         if self.process.poll() is None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait(10)
+        for stream in self.streams:
+            stream.vanish()
 
     def sign(self, method: str, target: str, body: bytes, secret: bytes = SECRET, time_ms: int | None = None) -> str:
         """Return a signature."""
@@ -278,7 +280,8 @@ class Worker:
         response = http.client.HTTPResponse(sock)
         response.begin()
         refusal = b"" if response.status == 200 else response.read()
-        return Stream(sock, response.status, refusal, response)
+        self.streams.append(Stream(sock, response.status, refusal, response))
+        return self.streams[-1]
 
 
 @dataclass(frozen=True)
