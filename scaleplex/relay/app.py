@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import falcon
 
 from scaleplex.common.config import load, load_secret
+from scaleplex.common.errors import ScaleplexError
 from scaleplex.common.log import Log, Secret, open_log
 from scaleplex.common.metrics import Metrics
 from scaleplex.common.service import make_app
@@ -16,7 +17,7 @@ from scaleplex.relay.events import EventFile
 from scaleplex.relay.forward import Forwarder
 from scaleplex.relay.housekeeping import Housekeeping
 from scaleplex.relay.meters import Meters
-from scaleplex.relay.resources import Callbacks, NothingElse
+from scaleplex.relay.resources import Callbacks, Errors, NothingElse
 from scaleplex.relay.tickets import Tickets
 
 BODY_MAX_BYTES = 4 << 20  # a manifest with the whole history of a long film has less than one
@@ -60,6 +61,9 @@ def build(
         return None
 
     app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready, body_max_bytes=BODY_MAX_BYTES)
+    answers = Errors(log)
+    app.add_error_handler(Exception, answers.unknown)
+    app.add_error_handler(ScaleplexError, answers.known)
     resource = Callbacks(
         verify=verify, tickets=tickets, forwarder=forwarder, log=log, meters=meters, clock=time.monotonic
     )

@@ -106,6 +106,36 @@ class NothingElse:
         )
 
 
+class Errors:
+    """Errors as JSON, like every service's; but paths may hold a signature here: they are neither logged nor repeated."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def known(self, req: falcon.Request, resp: falcon.Response, exc: ScaleplexError, params: object) -> None:
+        """Answer an error that says what it is."""
+        resp.status = falcon.code_to_http_status(exc.status)
+        resp.media = exc.to_json()
+
+    def unknown(self, req: falcon.Request, resp: falcon.Response, exc: Exception, params: object) -> None:
+        """Answer what nobody expected; ffmpeg being killed while it sends a manifest is not that."""
+        if isinstance(exc, OSError) and not hasattr(req.context, "body"):
+            resp.status = falcon.HTTP_400
+            resp.media = {
+                "error": "bad-request",
+                "detail": "The body ended before its end.",
+                "hint": "Nothing to do if its sender was killed.",
+            }
+            return
+        self._log.bug("request failed", exc, method=req.method)
+        resp.status = falcon.HTTP_500
+        resp.media = {
+            "error": "internal",
+            "detail": f"{req.method} met an error of ours.",
+            "hint": "The traceback is in the journal of the relay; please report it.",
+        }
+
+
 def _answer(resp: falcon.Response, reply: Reply) -> None:
     resp.status = falcon.code_to_http_status(reply.status)
     if reply.status == 204:
