@@ -107,7 +107,7 @@ class NothingElse:
 
 
 class Errors:
-    """Errors as JSON, like every service's; but paths may hold a signature here: they are neither logged nor repeated."""
+    """Errors as JSON, like every service's; but paths hold signatures here: they are neither logged nor repeated."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
