@@ -5,8 +5,6 @@ credits detection, tuner and live TV input, and whatever is not recognised. The 
 in docs/explanation/shim.md.
 """
 
-from itertools import pairwise
-
 SESSION_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
 JOB_LENGTH = 36  # a lowercase UUID
 SEGMENTERS = frozenset(("dash", "segment", "ssegment"))
@@ -119,7 +117,7 @@ def encodes_video(args: list[str]) -> bool:
     outputs = output_part(args)
     return any(
         value.startswith(VIDEO_ENCODERS)
-        for option, value in pairwise(outputs)
+        for option, value in pairs(outputs)
         if option.split(":")[0] in ("-codec", "-c", "-vcodec")
     )
 
@@ -142,4 +140,9 @@ def detection_output(outputs: list[str]) -> str:
 
 def values_of(args: list[str], option: str) -> list[str]:
     """Return the values of every occurrence of an option."""
-    return [value for name, value in pairwise(args) if name == option]
+    return [value for name, value in pairs(args) if name == option]
+
+
+def pairs(args: list[str]) -> list[tuple[str, str]]:
+    """Return every argument with its successor."""
+    return list(zip(args, args[1:], strict=False))  # noqa: RUF007 - itertools is one module more to load

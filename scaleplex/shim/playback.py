@@ -114,8 +114,13 @@ class Playback:
 
     def _note(self, payload: bytes) -> None:
         info = wire.load_json(payload.decode())
-        if isinstance(info, dict) and info.get("event") == "announced":
+        if not isinstance(info, dict):
+            return
+        if info.get("event") == "announced":
             self._announced = True
+        elif info.get("event") == "spawned":
+            pid, moment = str(info.get("pid")), str(info.get("monotonic_ns"))
+            self._log.line(f"ffmpeg is process {pid} there", journal.INFO, worker_pid=pid, worker_monotonic_ns=moment)
 
     def _refresh_directory(self, now: float) -> None:
         """List the session directory, so that NFS drops what it remembers of files that did not exist yet.

@@ -24,7 +24,7 @@ OURS = {
     ),
 }
 # C modules, and what 3.13 and newer load themselves to run a script.
-ALLOWED = OURS | {"_json", "_sha256", "_sha2", "_socket", "errno", "fcntl", "itertools", "select", "time"}
+ALLOWED = OURS | {"_json", "_sha256", "_sha2", "_socket", "errno", "fcntl", "select", "time"}
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 

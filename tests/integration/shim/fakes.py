@@ -230,7 +230,7 @@ class Host:
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Start the shim as PMS does; it is killed in the end if it still runs."""
         process = subprocess.Popen(
-            [str(self.shim), *(ARGS if args is None else args)],  # type: ignore[list-item]
+            [str(self.shim), *(ARGS if args is None else args)],
             cwd=self.session_dir,
             env={"X_PLEX_TOKEN": TOKEN, "PWD": "/stale"} if environment is None else environment,
             stdin=subprocess.DEVNULL,

@@ -252,7 +252,7 @@ def test_the_token_stands_in_the_job_file_only(host: Host, serve: Serve) -> None
             except BlockingIOError:
                 break
     assert seen_in_job_file == [True]
-    assert len(lines) == 2
+    assert len(lines) == 3
     told = b"".join(r.raw for r in (*orchestrator.requests, *worker.requests)) + b"".join(lines)
     told += (host.runtime / "events.jsonl").read_bytes() + done.stdout + done.stderr
     assert TOKEN.encode() not in told
@@ -268,11 +268,12 @@ def test_the_journal_tells_of_a_job_under_its_ids(host: Host, serve: Serve) -> N
             host, serve, stream(spawned(), exit_frame(3)), journal_socket=str(host.base / "journal"), plex_prot="1"
         )
         host.run()
-        complaint, placed, ended = (journal.recv(65536).decode() for _ in range(3))
+        complaint, placed, started, ended = (journal.recv(65536).decode() for _ in range(4))
     assert "did you mean SCALEPLEX_SHIM_PLEX_PORT?" in complaint
     assert f"SCALEPLEX_JOB={JOB}\n" in placed
     assert f"SCALEPLEX_WORKER={worker.url}\n" in placed
     assert "SYSLOG_IDENTIFIER=scaleplex-shim\n" in placed
+    assert "SCALEPLEX_WORKER_PID=1\n" in started
     assert "SCALEPLEX_EVENT=ended\n" in ended
     assert "exit code 3" in ended
 

@@ -1,0 +1,55 @@
+"""What the translator costs: each command line alone, and the import, which a worker pays once."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scaleplex.translator import Site, translate
+from tests.argvgen.build import build
+from tests.argvgen.shapes import SHAPES
+from tests.bench.figures import Figure, median, p99
+from tests.bench.stand import REPOSITORY
+
+SITE = Site(callback_base="http://10.0.0.5:32482/cb/1/" + "0" * 40)
+ROUNDS = 20
+IMPORT_ROUNDS = 10
+
+
+def command_lines() -> tuple[list[list[str]], str]:
+    """Return argv lists, and where they are from: a corpus beside the checkout, else our generator."""
+    corpus = Path(os.environ.get("SCALEPLEX_CORPUS") or REPOSITORY.parent / "shared" / "corpus" / "plex-argv")
+    files = sorted(corpus.glob("*.json")) if corpus.is_dir() else []
+    if files:
+        return [json.loads(path.read_text())["argv"] for path in files], "recorded"
+    return [build(shape) for shape in SHAPES], "generated"
+
+
+def translator() -> list[Figure]:
+    """Translate every command line several times; the median of each counts."""
+    lines, origin = command_lines()
+    each = []
+    for words in lines:
+        took = []
+        for _ in range(ROUNDS):
+            begun = time.perf_counter_ns()
+            translate(words, {}, None, "sw", SITE)
+            took.append((time.perf_counter_ns() - begun) / 1e6)
+        each.append(median(took))
+    return [
+        Figure("translation, median", median(each), "ms", note=f"of {len(lines)} {origin} command lines"),
+        Figure("translation, p99", p99(each), "ms"),
+        Figure("import of scaleplex.translator, median", median(import_ms()), "ms"),
+    ]
+
+
+def import_ms() -> list[float]:
+    """Return the milliseconds the import takes in fresh interpreters."""
+    code = "import time; t = time.perf_counter(); import scaleplex.translator; print((time.perf_counter() - t) * 1e3)"
+    command = [sys.executable, "-c", code]
+    return [
+        float(subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, text=True).stdout)
+        for _ in range(IMPORT_ROUNDS)
+    ]
