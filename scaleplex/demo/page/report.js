@@ -25,9 +25,9 @@ export function watch(video, onFrame) {
   for (const name of EVENTS) video.addEventListener(name, () => mark(name));
   video.addEventListener('error', () => report.complain(`video ${video.error.code} ${video.error.message}`));
   const read = stripReader(video);
-  const next = (_, frame) => {
+  const next = () => {
     mark('firstframe');
-    const entry = [since(), frame.mediaTime, read()];
+    const entry = [since(), ...read()];
     report.frames.push(entry);
     onFrame(entry);
     video.requestVideoFrameCallback(next);

@@ -18,9 +18,13 @@ export function decodeCells(upper, lower) {
 export function stripReader(video) {
   const canvas = Object.assign(document.createElement('canvas'), { width: CELLS * CELL_PX, height: 2 * CELL_PX });
   const paper = canvas.getContext('2d', { willReadFrequently: true });
+  // Picture and time are taken from one VideoFrame: the element itself may have moved on to the next frame since the
+  // callback that told of this one.
   return () => {
-    const height = 2 * video.videoHeight / ROWS_PER_HEIGHT;
-    paper.drawImage(video, 0, 0, video.videoWidth, height, 0, 0, canvas.width, canvas.height);
+    const frame = new VideoFrame(video);
+    const mediaTime = frame.timestamp / 1e6, height = 2 * frame.displayHeight / ROWS_PER_HEIGHT;
+    paper.drawImage(frame, 0, 0, frame.displayWidth, height, 0, 0, canvas.width, canvas.height);
+    frame.close();
     const pixels = paper.getImageData(0, 0, canvas.width, canvas.height).data;
     const level = (cell, row) => {
       let sum = 0;
@@ -29,6 +33,6 @@ export function stripReader(video) {
       return sum / (CELL_PX - 2 * MARGIN_PX) ** 2;
     };
     const row = index => Array.from({ length: CELLS }, (_, cell) => level(cell, index));
-    return decodeCells(row(0), row(1));
+    return [mediaTime, decodeCells(row(0), row(1))];
   };
 }

@@ -75,11 +75,12 @@ class Inbox:
         job.rank = max(job.rank, rank)
         if kind != "progress":
             return
-        if job.hasty is not None:  # only the last one of a job may come early, and this one is later still
-            self._breach("cadence", f"progress {job.hasty:.2f} s after the one before", job.session, job.id)
-        since = PROGRESS_MIN_SECONDS if job.last_progress is None else now - job.last_progress
-        job.hasty = since if since < PROGRESS_MIN_SECONDS and not self._troubled else None
-        job.last_progress = now
+        times = job.progress_times
+        # Of the last three before this one: the very last of a job may come early, and one may have been held up.
+        if len(times) >= 3 and times[-1] - times[-3] < 2 * PROGRESS_MIN_SECONDS and not self._troubled:
+            detail = f"three progress callbacks within {times[-1] - times[-3]:.2f} s"
+            self._breach("cadence", detail, job.session, job.id)
+        times.append(now)
 
     @property
     def _troubled(self) -> bool:

@@ -61,8 +61,7 @@ class Job:
     stderr: IO[bytes] | None = None
     calls: list[Call] = field(default_factory=list)
     rank: int = 0
-    last_progress: float | None = None
-    hasty: float | None = None
+    progress_times: list[float] = field(default_factory=list)
     released: float | None = None  # when the duration came
     duration_seen: bool = False
     manifest_seen: bool = False

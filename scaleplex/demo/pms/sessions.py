@@ -188,7 +188,7 @@ class SessionTable:
         if job.removed is not None and now - job.removed > LATE_SECONDS and job.cwd.exists():
             left = sorted(path.name for path in job.cwd.iterdir())[:5]
             self.violations.add("late-writer", f"{', '.join(left)} in a removed session directory", job.session, job.id)
-        since = job.last_progress if job.last_progress is not None else job.released
+        since = job.progress_times[-1] if job.progress_times else job.released
         quiet = since is not None and job.alive and not job.killed and now - since > PROGRESS_GAP_SECONDS
         if quiet and not (self.switches.fail_callbacks or self.switches.drop_callbacks):
             detail = f"no progress callback for {PROGRESS_GAP_SECONDS:.0f} s"
