@@ -1,6 +1,6 @@
 """Each message and frame as example files that both ends must read, so that neither drifts.
 
-The shim reads and writes with ``wire`` alone, the services with ``messages`` and the standard library's own hmac and json.
+The shim reads and writes with ``wire`` alone, the services with ``messages`` and the standard library's hmac and json.
 """
 
 import hashlib
