@@ -31,18 +31,22 @@ def connect(url: str, seconds: float) -> Socket:
     host, _, port = wire.authority(url).rpartition(":")
     # As bytes: a str would load the IDNA codec. A numeric address answers without a look-up.
     found = socket.getaddrinfo(host.strip("[]").encode(), int(port), 0, socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
-    connection = socket.socket(family, kind, protocol)
-    try:
-        connection.settimeout(max(seconds, 0.001))
-        connection.connect(address)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in KEEPALIVE:
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    deadline = time.monotonic() + seconds
+    problem = OSError(0, f"{url} has no address")
+    for family, kind, protocol, _, address in found:
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            connection.connect(address)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE:
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        except OSError as exc:
+            connection.close()
+            problem = exc
+        else:
+            return connection
+    raise problem
 
 
 def post(url: str, target: str, body: bytes, secret: bytes) -> bytes:

@@ -70,7 +70,10 @@ class Journal:
             flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC
             descriptor = posix.open(self._events, flags, 0o640)
             try:
-                if posix.fstat(descriptor).st_size < EVENTS_MAX_BYTES:
+                size = posix.fstat(descriptor).st_size
+                if not size:
+                    posix.fchmod(descriptor, 0o640)  # whatever the umask: the relay's group has to read it
+                if size < EVENTS_MAX_BYTES:
                     # One write: lines of shims that run side by side do not mix.
                     posix.write(descriptor, line.encode())
             finally:

@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from tests.bench.figures import Figure, median, p99
-from tests.bench.stand import PYTHON, Stand, running
+from tests.bench.stand import PYTHON, Stand, running, wait_gone
 
 GOAL_MS = 25.0
 GOAL_RATIO = 3.0
@@ -42,6 +42,7 @@ def many_at_once(stand: Stand, count: int) -> list[Figure]:
     last = max(started.spawned_ns for started in shims) - min(started.begun_ns for started in shims)
     for started in shims:
         started.end()
+        wait_gone(started.pid)
     name = f"{count} at once"
     return [
         Figure(f"{name}: last ffmpeg spawned after", last / 1e6, "ms"),

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -224,6 +225,19 @@ def test_the_job_file_is_locked_while_the_shim_lives_and_free_after_a_kill(host:
             process.kill()
             process.wait()
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_the_relays_group_can_read_job_and_events_whatever_the_umask(host: Host, serve: Serve) -> None:
+    _, worker = fleet(host, serve, stream(spawned(), ending="silence"))
+    command = ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", str(host.shim), *ARGS]
+    process = subprocess.Popen(command, cwd=host.session_dir)
+    try:
+        wait_until(lambda: worker.requests and host.events())
+        for path in (host.job_file(), host.runtime / "events.jsonl"):
+            assert path.stat().st_mode & 0o777 == 0o640
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_token_of_an_ended_job_is_gone(host: Host, serve: Serve) -> None:

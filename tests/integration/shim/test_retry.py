@@ -206,6 +206,19 @@ def test_an_orchestrator_that_makes_no_sense_is_passed_over(host: Host, serve: S
     assert host.run().code == 0
 
 
+def test_a_host_name_may_have_several_addresses_of_which_one_answers(host: Host, serve: Serve) -> None:
+    worker = serve(GOOD)
+    host.configure(workers_list=worker.url.replace("127.0.0.1", "localhost"))
+    assert host.run().code == 0
+
+
+def test_a_fleet_without_a_secret_gets_unsigned_requests(host: Host, serve: Serve) -> None:
+    worker = serve(GOOD)
+    host.configure(workers_list=worker.url, secret_file="")
+    assert host.run().code == 0
+    assert wire.AUTH_HEADER not in worker.requests[0].headers
+
+
 def test_an_orchestrator_that_knows_no_worker_is_believed(host: Host, serve: Serve) -> None:
     idle = serve(GOOD)
     host.configure(orchestrators=serve(refuse(503, "no-worker")).url, workers_list=idle.url)
