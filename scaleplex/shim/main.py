@@ -123,7 +123,7 @@ def hand_over(spawn: Spawn, settings: config.Config, log: journal.Journal, secre
         if code is not None:
             # A worker lost after it began: resuming on another one at the next segment belongs here.
             event = "lost" if outcome.word == playback.LOST else "ended"
-            log.event(event, outcome.reason, f"exit code {code}; {outcome.detail}")
+            log.event(event, outcome.reason, f"exit code {code}; {outcome.detail}", outcome.worker)
             return leave(spawn, code)
         search.restart()
         # The given-up worker may still live behind a cut link: callbacks of its attempt pass no more.
@@ -158,6 +158,7 @@ def run_attempt(
             outcome = attempt.run(worker, body, secret, min(http.CONNECT_SECONDS, search.seconds_left()))
         finally:
             spawn.begun = attempt.begun
+        outcome.worker = worker
         final = final_code(outcome, attempt.begun) is not None or outcome.reason in STAY_LOCAL
         if not final:
             event = "lost" if outcome.word == playback.LOST else "refused"

@@ -29,6 +29,7 @@ class Outcome:
         self.detail = detail
         self.code = code
         self.retry = retry
+        self.worker = ""
 
 
 class Playback:
