@@ -27,8 +27,8 @@ class Shape:
     kind: str
     backend: str = "sw"
     codec: str = "h264"
-    width: int = 1280
-    height: int = 720
+    width: int = 640
+    height: int = 360
     ten_bit: bool = False
     tonemap: str | None = None
     audio: str = "aac"
@@ -82,7 +82,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("dash", "vaapi", codec="mpeg2video", width=720, height=400, subtitle="burn-bitmap"),
     # phones and boxes
     Shape("hls-matroska", "sw", codec="hevc", segment=8, seek=24),
-    Shape("hls-matroska", "vaapi", codec="av1", ten_bit=True, segment=8, width=718, height=404, audio="eac3"),
+    Shape("hls-matroska", "vaapi", codec="av1", ten_bit=True, segment=4, width=718, height=404, audio="eac3"),
     Shape("hls-matroska", "vaapi", codec="hevc", audio="second", seek=300),
     Shape("hls-matroska", "nvenc", codec="av1", ten_bit=True, segment=1, subtitle="soft-staged", width=640, height=268),
     Shape("hls-matroska", "copy", codec="hevc", segment=10, subtitle="soft"),

@@ -45,7 +45,8 @@ def clip_for(facts: Facts, words: list[str], hdr: bool, ass: bool) -> Clip:
     decoder = facts.video.decoder if facts.video else next((w for w in words if w in ("libdav1d", "hevc")), "h264")
     video = {"libdav1d": "av1", None: "h264"}.get(decoder, decoder)
     # Two whole segments behind the seek, since a job's second file number shows that it counts.
-    length = int(facts.seek_seconds or 0) + (2 * int(facts.segment_seconds or 2) + 2)
+    segment = facts.segment_seconds
+    length = int(facts.seek_seconds or 0) + (3 if segment is None else 2 * int(segment) + 2)
     return Clip(video or "h264", hdr or video == "av1", streams, length, "mp4" if hex_ids else "mkv")
 
 

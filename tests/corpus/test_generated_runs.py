@@ -16,22 +16,22 @@ RUNNABLE = [shape for shape in SHAPES if not shape.subtitle.startswith("burn-")]
 #: One of every class and source backend; the others belong to the full tier.
 QUICK = frozenset(
     {
-        "dash-sw-h264-720p-eac3-seek84",
-        "dash-sw-hevc-720p-tonemap-hable-seek12",
-        "dash-vaapi-av1-720p-seek84",
-        "dash-vaapi-h264-720p-dts-2020-play",
+        "dash-sw-h264-360p-eac3-seek84",
+        "dash-sw-hevc-360p-tonemap-hable-seek12",
+        "dash-vaapi-av1-360p-seek84",
+        "dash-vaapi-h264-360p-dts-2020-play",
         "dash-nvenc-hevc-404p-play",
-        "dash-copy-h264-720p-side-channel-2023-play",
+        "dash-copy-h264-360p-side-channel-2023-play",
         "hls-matroska-vaapi-av1-404p-10bit-eac3-play",
         "hls-matroska-nvenc-av1-268p-10bit-soft-staged-play",
-        "hls-mpegts-sw-h264-720p-eac3-play",
-        "hls-mpegts-copy-h264-720p-play",
-        "sub-side-channel-none-h264-720p-seek12",
-        "segmented-matroska-sw-hevc-720p-seek13",
-        "optimize-vaapi-av1-720p-10bit-framedrop-play",
-        "optimize-remux-copy-hevc-720p-eac3-sidecar-file-play",
-        "detection-none-h264-720p-second-hex-play",
-        "thumbnails-none-av1-720p-seek30",
+        "hls-mpegts-sw-h264-360p-eac3-play",
+        "hls-mpegts-copy-h264-360p-play",
+        "sub-side-channel-none-h264-360p-seek12",
+        "segmented-matroska-sw-hevc-360p-seek13",
+        "optimize-vaapi-av1-360p-10bit-framedrop-play",
+        "optimize-remux-copy-hevc-360p-eac3-sidecar-file-play",
+        "detection-none-h264-360p-second-hex-play",
+        "thumbnails-none-av1-360p-seek30",
     }
 )
 

@@ -87,10 +87,10 @@ def _settings(options: dict[str, str], encoder: str, ten_bit: bool) -> tuple[Set
         settings.append(Setting("profile", "main10"))
     settings.append(Setting("preset", "veryfast", force=options.get("preset", "veryfast") not in _PRESETS))
     if encoder == "libx265":
-        # Without it a forced frame is an I frame that no segment may start with (libavcodec/libx265.c), and x265
-        # writes its banner to stderr whatever -loglevel says.
+        # x265 makes a forced keyframe a CRA picture unless the GOP is closed (measured with 3.5, forced-idr or not),
+        # and a segment starts on an IDR. It also writes a banner to stderr whatever -loglevel says.
         settings.append(Setting("forced-idr", "1"))
-        settings.append(Setting("x265-params", "log-level=error"))
+        settings.append(Setting("x265-params", "open-gop=0:log-level=error"))
     cap = options.get("maxrate") or options.get("b")
     bits = values.bits_per_second(cap)
     if cap is not None and bits is not None:

@@ -65,7 +65,9 @@ def _global_header(output: File, context: Context) -> File:
 def _first_segment(output: File, context: Context) -> File:
     """Hand `avoid_negative_ts` to the mpegts muxer inside, which the segment muxer does not.
 
-    With B-frames the first decode time is below zero; without this the first file alone is moved (83 ms at 24 fps).
+    With B-frames the first decode time is below zero, and the inner muxer moves it up (83 ms at 24 fps): the first
+    file alone where every file has a muxer of its own; the whole job, against others of the session, where one
+    muxer writes them all.
     """
     inner = output.get(_INNER) or ""
     if any(key in ("avoid_negative_ts", "output_ts_offset") for key, _ in values.dictionary(inner)):

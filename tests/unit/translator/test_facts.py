@@ -39,7 +39,7 @@ def test_a_burn_does_not_hide_tone_mapping_nor_the_size() -> None:
     assert found.video is not None
     assert (found.video.tonemap, found.video.tonemap_filter) == ("mobius", "tonemap_opencl")
     assert (found.subtitle.pad, found.subtitle.codec) == ("1:s:0", "subrip")
-    assert found.width_px == 1280
+    assert found.width_px == 640
 
 
 def test_a_bitmap_is_not_taken_for_the_video() -> None:

@@ -44,7 +44,7 @@ def test_the_promises_can_be_broken() -> None:
         tuple(word.replace("[1]", "[9]") if word == "[1]" else word for word in good.argv),
         tuple(word.replace("ochl", "ochx") for word in good.argv),
         good.argv[:-1],
-        tuple(word.replace("1280", "1281") for word in good.argv),
+        tuple(word.replace("w=640", "w=641") for word in good.argv),
     ]
     for words_after in bad:
         broken = Translation(words_after, good.env, good.labels, good.facts, None, True)

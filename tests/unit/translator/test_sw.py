@@ -37,6 +37,7 @@ def test_ten_bit_hevc_stays_ten_bit() -> None:
     assert "[0]format=pix_fmts=yuv420p10le[1]" in (option(done.argv, "-filter_complex") or "")
     assert option(done.argv, "-profile:0") == "main10"
     assert option(done.argv, "-forced-idr:0") == "1"
+    assert "open-gop=0" in (option(done.argv, "-x265-params:0") or "")
     assert "-sei:0" not in done.argv
 
 
