@@ -19,7 +19,7 @@ from scaleplex.protocol.client import SignedSession
 from scaleplex.protocol.messages import Capability
 
 CONNECT_SECONDS = 0.5
-READ_SECONDS = 2.0
+READ_SECONDS = 1.5
 ASKED_AT_ONCE_MAX = 32
 # How many look-ups may fail before the last answer of DNS is forgotten.
 DNS_FAILURES_ALLOWED = 6

@@ -7,7 +7,8 @@ reply. ffmpeg does not wait for the answer to a manifest at all, so holding one 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from scaleplex.common.errors import UpstreamError
 from scaleplex.common.log import Log
@@ -21,6 +22,8 @@ from scaleplex.relay.upstream import Reply, Upstream
 
 WARNINGS_PER_SECOND = 0.2
 SHORTEST_PATIENCE_SECONDS = 0.1
+# Beyond the time manifests are held; the sender of the last callback does not wait much longer itself.
+SETTLE_SECONDS = 0.5
 
 
 class LiveJob:
@@ -29,11 +32,30 @@ class LiveJob:
     def __init__(self, upstream: Upstream, patience_seconds: float, log_lines_per_second: int) -> None:
         self.upstream = upstream
         self.announcing = threading.Lock()
+        self._changed = threading.Condition()
+        self._under_way = 0
         self.patience_seconds = patience_seconds
         self.log_lines = Budget(log_lines_per_second)
         self.warnings = Budget(WARNINGS_PER_SECOND)
         self._seen: dict[str, set[str]] = {}
         self._reach: dict[str, tuple[int, tuple[int, int]]] = {}
+
+    @contextmanager
+    def manifest_under_way(self) -> Iterator[None]:
+        """Count a manifest from its arrival until PMS has answered it."""
+        with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def is_settled(self, limit_seconds: float) -> bool:
+        """Wait until no manifest is under way, at most so long; return whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._under_way == 0, limit_seconds)
 
     def is_stale(self, stream: str, attempt: int, manifest: Manifest) -> bool:
         """Return whether PMS already has a later manifest of this stream; a new attempt starts its own order."""
@@ -76,8 +98,12 @@ class Forwarder:
         self._jobs: dict[str, LiveJob] = {}
         self._lock = threading.Lock()
 
-    def forward(self, callback: Callback, ticket: Ticket, body: bytes) -> Reply:
+    def forward(self, callback: Callback, ticket: Ticket, body: bytes, *, last: bool = False) -> Reply:
         """Carry one callback to PMS and return its reply.
+
+        Args:
+            last: the job ends with this one, so what it has announced goes first: ffmpeg leaves without waiting for the
+                answer to its last manifest, and PMS forgets the job when the shim follows.
 
         Raises:
             CallbackRefused: the manifest is none, or names what is no segment.
@@ -85,7 +111,10 @@ class Forwarder:
         """
         job = self._live(callback.job)
         if callback.kind == "manifest":
-            return self._announce(job, callback, ticket, body)
+            with job.manifest_under_way():
+                return self._announce(job, callback, ticket, body)
+        if last:
+            job.is_settled(self._visible_seconds + SETTLE_SECONDS)
         if callback.kind == "log" and not job.log_lines.spend(self._clock()):
             self._meters.callbacks.add(kind="log", outcome="dropped")
             return Reply(200, b"", None)
@@ -96,10 +125,16 @@ class Forwarder:
     def forget(self, alive: Callable[[str], bool]) -> None:
         """Close the connections of jobs that have ended."""
         with self._lock:
-            ended = [job for job in self._jobs if not alive(job)]
-            closing = [self._jobs.pop(job) for job in ended]
-        for job in closing:
-            job.upstream.close()
+            names = list(self._jobs)
+        for name in names:
+            if not alive(name):
+                self._forget_one(name)
+
+    def _forget_one(self, name: str) -> None:
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is not None and job.is_settled(0) and job.upstream.close():
+                del self._jobs[name]
 
     def _live(self, name: str) -> LiveJob:
         with self._lock:

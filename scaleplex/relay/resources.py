@@ -16,6 +16,8 @@ from scaleplex.relay.meters import Meters
 from scaleplex.relay.tickets import Tickets
 from scaleplex.relay.upstream import Reply
 
+# On the progress request a worker sends when ffmpeg has ended.
+LAST_HEADER = "X-Scaleplex-Last"
 REFUSALS_LOGGED_PER_SECOND = 1.0
 
 
@@ -68,7 +70,8 @@ class Callbacks:
             self._note_refusal(req, kind, exc)
             raise
         try:
-            reply = self._forwarder.forward(callback, ticket, req.context.body)
+            last = req.get_header(LAST_HEADER) == "1"
+            reply = self._forwarder.forward(callback, ticket, req.context.body, last=last)
         except CallbackRefused as exc:
             self._note_refusal(req, kind, exc)
             raise

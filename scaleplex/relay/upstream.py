@@ -18,6 +18,8 @@ from scaleplex.common.log import Secret
 CONNECT_SECONDS = 2.0
 REPLY_MAX_BYTES = 1 << 20
 MANIFEST_TRIES = 6
+# How long a request waits for the one before it: the sender of progress does not wait longer for the answer.
+TURN_SECONDS = 4.0
 FIRST_PAUSE_SECONDS = 0.2
 # What Plex's own transcoder sends with each callback, beside the token.
 HEADERS = {"User-Agent": "Lavf/60.16.100", "Accept": "*/*", "X-Plex-Http-Pipeline": "infinite", "Icy-MetaData": "1"}
@@ -59,15 +61,22 @@ class Upstream:
         self._lock = threading.Lock()  # one request at a time; not held while a failed one waits for its next try
         self._connection: http.client.HTTPConnection | None = None
 
-    def send(self, method: str, target: str, token: Secret, body: bytes = b"") -> Reply:
+    def send(
+        self, method: str, target: str, token: Secret, body: bytes = b"", turn_seconds: float = TURN_SECONDS
+    ) -> Reply:
         """Send one request and return the reply.
 
         A connection that PMS closed while it was idle costs one more try.
 
+        Args:
+            turn_seconds: how long to wait for the request before this one.
+
         Raises:
             UpstreamError: PMS cannot be reached or did not answer in time.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=turn_seconds):
+            raise self._failed(TimeoutError("an earlier callback of this job is still waiting for its answer"))
+        try:
             reused = self._connection is not None
             try:
                 return self._exchange(method, target, token, body)
@@ -83,6 +92,8 @@ class Upstream:
             except (OSError, http.client.HTTPException) as exc:
                 self._drop()
                 raise self._failed(exc) from exc
+        finally:
+            self._lock.release()
 
     def send_surely(self, method: str, target: str, token: Secret, body: bytes) -> Reply:
         """Send a request whose loss would stall playback: try again while PMS fails, within the time limit.
@@ -95,7 +106,7 @@ class Upstream:
         for tries_left in range(MANIFEST_TRIES - 1, -1, -1):
             give_up = tries_left == 0 or self._clock() + pause >= end
             try:
-                reply = self.send(method, target, token, body)
+                reply = self.send(method, target, token, body, turn_seconds=max(0.0, end - self._clock()))
                 if reply.status < 500 or give_up:
                     return reply
             except UpstreamError:
@@ -105,10 +116,15 @@ class Upstream:
             pause *= 2
         raise AssertionError("the last try returns or raises")
 
-    def close(self) -> None:
-        """Close the connection, after the request under way if there is one."""
-        with self._lock:
+    def close(self) -> bool:
+        """Close the connection; return False, and leave it open, while a request is under way."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
             self._drop()
+        finally:
+            self._lock.release()
+        return True
 
     def _exchange(self, method: str, target: str, token: Secret, body: bytes) -> Reply:
         if self._connection is None:

@@ -109,6 +109,19 @@ def test_progress_does_not_wait_for_a_manifest_that_is_held(relay: Service, plex
     assert plex.of(job.name, "manifest")
 
 
+def test_the_last_progress_reaches_plex_after_the_last_manifest_and_so_does_the_exit_of_the_shim(
+    relay: Service, plex: FakePlex, job: Job
+) -> None:
+    held = threading.Thread(target=manifest, args=(relay, job, rows(1)))
+    held.start()
+    time.sleep(0.1)
+    threading.Timer(0.2, job.segment, ["media-00001.ts"]).start()
+    query = "progress=100.0&size=-22&remaining=0"
+    assert relay.request("PUT", job.target("progress", query), headers={"X-Scaleplex-Last": "1"}).status == 206
+    held.join()
+    assert [r.tail for r in plex.of(job.name)] == ["manifest", "progress"]
+
+
 def test_a_file_that_never_appears_is_announced_after_the_limit_with_a_warning_that_names_it(
     relay: Service, plex: FakePlex, job: Job
 ) -> None:
