@@ -21,12 +21,13 @@ SESSION = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,128}\Z")
 JOB = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 KINDS = ("video", "subtitle")
 ENVIRONMENT = re.compile(r"(LANG|LC_[A-Z]+|TZ)\Z")
-SESSION_DIRECTORY = re.compile(r"(.+/)?(Sessions/plex-transcode-[A-Za-z0-9._~-]+|Detection(/[A-Za-z0-9._~-]+)?)\Z")
+SESSION_DIRECTORY = re.compile(r"(/[^/]+)*/(Sessions/plex-transcode-[A-Za-z0-9._~-]+|Detection(/[A-Za-z0-9._~-]+)?)\Z")
 BASE_NAME = re.compile(r"[A-Za-z0-9$%][A-Za-z0-9$%._+-]{0,254}\Z")
 OUTPUT_NAME = re.compile(
     r"(dash|nullfile|-|header|(sub-)?chunk-%0\d{1,2}d|(media|thumb)-%0\d{1,2}d(\.[a-z0-9]{1,8})?"
     r"|[A-Za-z0-9_-]{1,64}\.(mp4|mkv|ts|srt|ass|vtt|mp3|flac|m4a))\Z"
 )
+STAGED_NAME = re.compile(r"temp-\d{1,4}\.[a-z0-9]{1,8}\Z")
 CALLBACK = re.compile(
     r"http://127\.0\.0\.1:(?P<port>\d{1,5})/(video|music)/:/transcode/session/(?P<session>[^/?#]+)/(?P<job>[^/?#]+)"
     r"/(progress|manifest|seglist)(\?[A-Za-z0-9=&._~-]*)?\Z"
@@ -167,8 +168,11 @@ def _refusal(rule: str, seen: str) -> PolicyRefusal:
 
 
 def _check_input(file: argv.File, cwd: str, resolved: Mapping[str, str], site: Site) -> None:
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", file.url):
-        raise _refusal("input-url", f"the input {file.url.split('?')[0][:80]!r} is a URL; only files are read here")
+    # What starts with a slash is a file to ffmpeg; anything else may name a protocol ("subfile,,start,0,...:").
+    if not file.url.startswith("/") and not STAGED_NAME.match(file.url):
+        raise _refusal(
+            "input-url", f"the input {file.url.split('?')[0][:80]!r} is no absolute path; only files are read"
+        )
     form = file.get("f")
     if form is not None and form not in INPUT_FORMATS:
         raise _refusal("input-format", f"the input format {form[:40]!r} can name other files or devices")

@@ -130,8 +130,11 @@ class Stream:
     def next(self) -> tuple[bytes, bytes] | None:
         """Return the next frame, None at the end."""
         while not self.waiting:
+            if self.response.closed:
+                return None
             data = self.response.read1(65536)
             if not data:
+                self.vanish()  # as the shim does; gunicorn's main loop waits for a client that was told to close
                 return None
             self.waiting += self.reader.feed(data)
         frame = self.waiting.pop(0)
@@ -281,6 +284,8 @@ class Worker:
         response.begin()
         refusal = b"" if response.status == 200 else response.read()
         self.streams.append(Stream(sock, response.status, refusal, response))
+        if response.status != 200:
+            self.streams[-1].vanish()
         return self.streams[-1]
 
 
