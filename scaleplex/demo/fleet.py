@@ -36,7 +36,7 @@ class Fleet:
     """All parts, once started; ``base`` holds their files."""
 
     base: Path
-    secret: str
+    secret: str = field(repr=False)
     pms: Service
     relay: Service
     orchestrator: Service

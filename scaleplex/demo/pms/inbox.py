@@ -149,7 +149,7 @@ class Inbox:
         try:
             data, known = verify.read_announced(path)
             track = boxes.read_init(data)
-        except (OSError, verify.Broken):
+        except (OSError, boxes.Broken):
             return  # an early MPD may come before the init segment has content; the chunks decide
         job.inits[name] = (path, known, track)
 
@@ -168,7 +168,7 @@ class Inbox:
             problems = self._problems(job, segment, data, dash)
         except FileNotFoundError:
             problems = [] if job.killed else ["announced, and not there"]
-        except (OSError, verify.Broken) as problem:
+        except (OSError, boxes.Broken) as problem:
             problems = [str(problem)]
         for problem_text in problems:
             self._breach("bad-file", f"{segment.name}: {problem_text}", job.session, job.id)
@@ -178,17 +178,22 @@ class Inbox:
     def _problems(self, job: Job, segment: Segment, data: bytes, dash: bool) -> list[str]:
         if segment.stream == "subtitles":
             return []
-        if not dash:
-            check = verify.matroska_problems if job.decision.protocol == "hls-mkv" else verify.transport_problems
-            return check(data, segment, job.decision)
-        name = f"init-stream{segment.stream}.m4s"
-        self._open_init(job, name)
-        if name not in job.inits:
-            return [f"{name} has no content yet"]
-        number, end = job.chunk_ends.get(segment.stream, (-1, 0))
-        previous = end if number == segment.number - 1 else None
-        end, problems = verify.dash_problems(data, job.inits[name][2], segment, job.decision, previous)
-        job.chunk_ends[segment.stream] = (segment.number, end)
+        anchor = job.anchors.get(segment.stream)
+        if dash:
+            name = f"init-stream{segment.stream}.m4s"
+            self._open_init(job, name)
+            if name not in job.inits:
+                return [f"{name} has no content yet"]
+            number, end = job.chunk_ends.get(segment.stream, (-1, 0))
+            previous = end if number == segment.number - 1 else None
+            track = job.inits[name][2]
+            starts, end, problems = verify.dash_problems(data, track, segment, job.decision, anchor, previous)
+            job.chunk_ends[segment.stream] = (segment.number, end)
+        else:
+            found, problems = verify.list_problems(data, segment, job.decision, anchor)
+            starts = found if found is not None else segment.start_seconds
+        if anchor is None:
+            job.anchors[segment.stream] = verify.Anchor(segment.number, starts)
         return problems
 
 

@@ -19,7 +19,7 @@ from scaleplex.demo.pms.config import StandinConfig
 from scaleplex.demo.pms.decision import Decision
 from scaleplex.demo.pms.environment import transcoder_environment
 from scaleplex.demo.pms.manifests import Segment
-from scaleplex.demo.pms.verify import Print, changed_since
+from scaleplex.demo.pms.verify import Anchor, Print, changed_since
 
 POLITE_SECONDS = 2.0
 REMOVAL_DELAY_SECONDS = 0.03  # PMS removes the directory about 30 ms after the kill
@@ -69,6 +69,7 @@ class Job:
     throttled: bool = False
     announced: dict[tuple[str, int], Announced] = field(default_factory=dict)  # numbers as in client URLs
     inits: dict[str, tuple[Path, Print, Track]] = field(default_factory=dict)
+    anchors: dict[str, Anchor] = field(default_factory=dict)
     chunk_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     served: list[tuple[float, str, int, int]] = field(default_factory=list)  # time, stream, number, bytes
     exit_code: int | None = None

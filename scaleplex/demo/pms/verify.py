@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaleplex.demo.pms import boxes, matroska, transport
-from scaleplex.demo.pms.boxes import Broken, Track
+from scaleplex.demo.pms.boxes import Track
 from scaleplex.demo.pms.decision import Decision
 from scaleplex.demo.pms.manifests import Segment
 
@@ -42,16 +42,28 @@ def changed_since(path: Path, known: Print) -> bool:
     return (status.st_size, status.st_mtime_ns, status.st_ino) != (known.size, known.modified_ns, known.inode)
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a stream of a job began: each job cuts at whole lengths from its own first frame (contract 4.1)."""
+
+    number: int  # of the file
+    starts: float  # seconds
+
+    def due(self, number: int, segment_seconds: int) -> float:
+        return self.starts + (number - self.number) * segment_seconds
+
+
 def dash_problems(
-    data: bytes, track: Track, segment: Segment, decision: Decision, previous_end: int | None
-) -> tuple[int, list[str]]:
-    """Return where a DASH chunk ends, in its timescale, and what is wrong with it.
+    data: bytes, track: Track, segment: Segment, decision: Decision, anchor: Anchor | None, previous_end: int | None
+) -> tuple[float, int, list[str]]:
+    """Return where a DASH chunk starts in seconds, where it ends in its timescale, and what is wrong with it.
 
     Args:
         data: the file.
         track: from the init segment of its stream.
         segment: as announced.
         decision: gives the segment length and the frame rate.
+        anchor: where the stream began; None for the first chunk of a job.
         previous_end: where the chunk before it ended; None for the first of a job.
 
     Raises:
@@ -59,48 +71,52 @@ def dash_problems(
     """
     chunk, notes = boxes.read_chunk(data, track)
     starts = chunk.first_shown / track.timescale
-    due = (segment.number - 1) * decision.segment_seconds
     slack = 1 / float(decision.item.rate) + CLOCK_SLACK_SECONDS
     if track.kind == "soun":  # cut when the picture is, in order of decoding: earlier by the picture's decoder delay
         slack += AAC_FRAME_SECONDS + DECODER_DELAY_FRAMES / float(decision.item.rate)
-    if not -slack <= starts - due <= slack:
-        notes.append(f"starts at {starts:.3f} s, due at {due:.3f} s")
+    notes += place_problems(starts, segment, segment.number - 1, decision, anchor, slack)
     if abs(starts - segment.start_seconds) > slack:
         notes.append(f"starts at {starts:.3f} s, announced for {segment.start_seconds:.3f} s")
     if previous_end is not None and abs(chunk.start - previous_end) > track.timescale // 1000 + 1:
         notes.append(f"tfdt {chunk.start}, the chunk before it ended at {previous_end}")
-    return chunk.end, notes
+    return starts, chunk.end, notes
 
 
-def transport_problems(data: bytes, segment: Segment, decision: Decision) -> list[str]:
-    """Return what is wrong with an MPEG-TS segment; raises Broken when it cannot be read at all."""
-    start = transport.read_segment(data)
-    if start.video_seconds is None:
-        return ["no picture"]
-    return place_problems(start.video_seconds - TS_OFFSET_SECONDS, segment, decision)
+def list_problems(
+    data: bytes, segment: Segment, decision: Decision, anchor: Anchor | None
+) -> tuple[float | None, list[str]]:
+    """Return where an MPEG-TS or Matroska segment starts, and what is wrong with it.
 
-
-def matroska_problems(data: bytes, segment: Segment, decision: Decision) -> list[str]:
-    """Return what is wrong with a Matroska segment; raises Broken when it cannot be read at all."""
-    return place_problems(matroska.read_clusters(data)[0] - TS_OFFSET_SECONDS, segment, decision)
-
-
-def place_problems(starts: float, segment: Segment, decision: Decision) -> list[str]:
-    due = segment.number * decision.segment_seconds
+    Raises:
+        Broken: it cannot be read at all.
+    """
     slack = 1 / float(decision.item.rate) + CLOCK_SLACK_SECONDS
-    if decision.protocol == "hls-mkv":  # a cluster's time is that of its first packet, which may be sound
-        slack += 2 * AAC_FRAME_SECONDS
-    if abs(starts - due) <= slack:
+    if decision.protocol == "hls-mkv":
+        found: float | None = matroska.read_clusters(data)[0]
+        slack += 2 * AAC_FRAME_SECONDS  # a cluster's time is that of its first packet, which may be sound
+    else:
+        found = transport.read_segment(data).video_seconds
+    if found is None:
+        return None, ["no picture"]
+    starts = found - TS_OFFSET_SECONDS
+    return starts, place_problems(starts, segment, segment.number, decision, anchor, slack)
+
+
+def place_problems(
+    starts: float, segment: Segment, number: int, decision: Decision, anchor: Anchor | None, slack: float
+) -> list[str]:
+    """Return a complaint when a segment starts neither on the film's grid nor on its job's own.
+
+    Args:
+        starts: seconds in the film.
+        segment: the one looked at.
+        number: its number counted from 0.
+        decision: gives the segment length.
+        anchor: where the job's stream began; None for its first segment.
+        slack: seconds of tolerance.
+    """
+    due = number * decision.segment_seconds
+    grids = [due] if anchor is None else [due, anchor.due(segment.number, decision.segment_seconds)]
+    if min(abs(starts - grid) for grid in grids) <= slack:
         return []
     return [f"starts at {starts:.3f} s, due at {due:.3f} s"]
-
-
-__all__ = [
-    "Broken",
-    "Print",
-    "changed_since",
-    "dash_problems",
-    "matroska_problems",
-    "read_announced",
-    "transport_problems",
-]

@@ -1,0 +1,26 @@
+"""A fleet on loopback for each module; ``fleet_settings`` in a module changes how it is started."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scaleplex.demo.fleet import Fleet
+from scaleplex.demo.media import ensure_library
+from scaleplex.demo.tools import ToolMissingError, find_ffmpeg
+
+
+@pytest.fixture(scope="module")
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """A running fleet; whatever it did, none of its processes is left afterwards."""
+    try:
+        find_ffmpeg()
+        ensure_library()
+    except ToolMissingError as missing:
+        pytest.skip(str(missing))
+    settings = getattr(request.module, "FLEET_SETTINGS", {})
+    with Fleet.running(**settings) as running:
+        base = running.base
+        yield running
+    assert running.ffmpeg_pids() == []
+    assert not Path(base).exists()
