@@ -23,8 +23,8 @@ _ROWS: tuple[tuple[str, bool, str], ...] = (
         """
         y n stats hide_banner copyts start_at_zero stdin benchmark benchmark_all dump hex debug_ts
         ignore_unknown copy_unknown xerror xioerror report qphist auto_conversion_filters recast_media
-        print_graphs version L license buildconf formats muxers demuxers devices codecs decoders encoders
-        bsfs protocols filters pix_fmts layouts sample_fmts dispositions colors hwaccels
+        version L buildconf formats muxers demuxers devices codecs decoders encoders
+        bsfs protocols filters pix_fmts layouts sample_fmts dispositions colors hwaccels vstats
         """,
     ),
     # options of the whole run that take a value
@@ -39,17 +39,17 @@ _ROWS: tuple[tuple[str, bool, str], ...] = (
         abort_on
         """,
     ),
-    (INPUT, False, "accurate_seek re autorotate find_stream_info seek_timestamp display_hflip display_vflip"),
+    (INPUT, False, "accurate_seek re autorotate find_stream_info display_hflip display_vflip"),
     (
         INPUT,
         True,
         """
         hwaccel hwaccel_device hwaccel_output_format hwaccel_fallback_threshold eae_prefix analyzeduration
         probesize itsoffset itsscale stream_loop readrate readrate_initial_burst skip_frame dump_attachment
-        guess_layout_max thread_queue_size reinit_filter sseof canvas_size isync
+        guess_layout_max seek_timestamp thread_queue_size reinit_filter sseof canvas_size isync
         """,
     ),
-    (OUTPUT, False, "shortest copyinkf autoscale bitexact fix_sub_duration_heartbeat"),
+    (OUTPUT, False, "shortest force_fps copyinkf autoscale bitexact fix_sub_duration_heartbeat"),
     (
         OUTPUT,
         True,

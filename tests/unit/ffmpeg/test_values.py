@@ -47,12 +47,16 @@ def test_inner_muxer_options_come_back() -> None:
     assert values.print_dictionary(values.dictionary("live=1:output_ts_offset=10")) == "live=1:output_ts_offset=10"
 
 
-@pytest.mark.parametrize("name", ["y", "nostats", "copyts", "start_at_zero", "noaccurate_seek", "accurate_seek", "vn"])
+@pytest.mark.parametrize(
+    "name", ["y", "nostats", "copyts", "start_at_zero", "noaccurate_seek", "noautorotate", "vn", "vstats", "force_fps"]
+)
 def test_a_flag_takes_no_value(name: str) -> None:
     assert not options.takes_value(name)
 
 
-@pytest.mark.parametrize("name", ["codec", "sei", "map", "never_heard_of", "nothing", "noise"])
+@pytest.mark.parametrize(
+    "name", ["codec", "sei", "map", "seek_timestamp", "thread_queue_size", "never_heard_of", "nothing", "noise"]
+)
 def test_every_other_option_takes_one(name: str) -> None:
     assert options.takes_value(name)
 

@@ -5,7 +5,7 @@ Used on generated commands here and on recorded ones in `tests/corpus`.
 
 from scaleplex.ffmpeg import argv, filtergraph
 from scaleplex.ffmpeg.argv import Command
-from scaleplex.translator import Site, Translation, translate
+from scaleplex.translator import Site, Source, Translation, translate
 from scaleplex.translator.labels import KINDS, kind
 
 FOREIGN = (
@@ -25,20 +25,20 @@ PRIVATE = ("loglevel_plex", "progressurl", "eae_prefix", "strict_ts", "hwaccel_f
 KEPT = ("copyts", "start_at_zero", "ss", "avoid_negative_ts", "force_key_frames", "skip_to_segment", "delete_removed")
 
 
-def broken(words: list[str], done: Translation, site: Site) -> list[str]:
+def broken(words: list[str], done: Translation, site: Site, source: Source | None = None) -> list[str]:
     """Return the promises a translation breaks; an empty list is good."""
     before, after = argv.parse(words), argv.parse(done.argv)
-    wrong = _everywhere(before, after, done, site)
+    wrong = _everywhere(before, after, done, site, source)
     if done.bail is None:
         wrong += _planned(before, after, done)
     return wrong
 
 
-def _everywhere(before: Command, after: Command, done: Translation, site: Site) -> list[str]:
+def _everywhere(before: Command, after: Command, done: Translation, site: Site, source: Source | None) -> list[str]:
     wrong = []
     if argv.emit(after) != list(done.argv):
         wrong.append("the result does not come back from the parser")
-    again = translate(done.argv, done.env, None, "sw", site)
+    again = translate(done.argv, done.env, source, "sw", site)
     if again.argv != done.argv:
         wrong.append(f"translating again changes it: {again.labels}")
     wrong += [f"-{o.key} is left" for o in after.options() if o.key in PRIVATE]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaleplex.translator import Translation, translate
+from scaleplex.translator import Source, SourceStream, Translation, translate
 from tests.argvgen import SHAPES, Shape, build
 from tests.argvgen.strategies import shapes
 from tests.unit.ffmpeg.test_argv import WORDS
@@ -23,11 +23,30 @@ def test_any_list_of_strings_gives_an_answer(words: list[str]) -> None:
     assert done(list(first.argv)).argv == first.argv
 
 
-@given(shapes())
+SOURCES = st.none() | st.builds(
+    lambda video, transfer, audio, seconds: Source(
+        (
+            SourceStream(0, "video", video, stream_id=1, transfer=transfer),
+            SourceStream(1, "audio", audio, stream_id=2),
+            SourceStream(2, "audio", "aac", stream_id=3),
+            SourceStream(3, "subtitle", "subrip", stream_id=4),
+        ),
+        seconds,
+        1.5,
+    ),
+    st.sampled_from(("h264", "hevc", "av1")),
+    st.sampled_from((None, "unknown", "bt709", "smpte2084")),
+    st.sampled_from(("dts", "eac3", "truehd")),
+    st.sampled_from((None, 1200.5)),
+)
+
+
+@given(shapes(), SOURCES)
 @settings(max_examples=200, deadline=None)
-def test_the_promises_hold_for_any_job(shape: Shape) -> None:
+def test_the_promises_hold_for_any_job(shape: Shape, source: Source | None) -> None:
     words = build(shape)
-    assert promises.broken(words, done(words), SITE) == []
+    first = translate(words, {}, source, "sw", SITE)
+    assert promises.broken(words, first, SITE, source) == []
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
