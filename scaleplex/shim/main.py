@@ -18,7 +18,6 @@ MAX_ATTEMPTS = 3
 EXIT_FAILED = 1
 # Refusals after which no other worker is asked. All others: the next one.
 STAY_LOCAL = (wire.LOCAL_ONLY, "too-large")
-REPLACED = "superseded"
 QUIET_REASONS = ("thumbnails", "no-input")
 
 
@@ -145,7 +144,10 @@ def run_attempt(
     A refusal leaves the attempt as it is: nothing was started, so its signatures may be used again.
     """
     while True:
-        found = search.next_worker()
+        try:
+            found = search.next_worker()
+        except placement.SupersededError as exc:
+            return playback.Outcome(playback.REFUSED, placement.SUPERSEDED, str(exc))
         if found is None:
             return None
         worker, task["ticket"] = found
@@ -182,7 +184,7 @@ def final_code(outcome: playback.Outcome, begun: bool) -> int | None:
     Never 0 unless ffmpeg itself ended with 0 (contract 2.7).
     """
     if outcome.word == playback.REFUSED:
-        return EXIT_FAILED if outcome.reason == REPLACED else None
+        return EXIT_FAILED if outcome.reason == placement.SUPERSEDED else None
     if outcome.word == playback.ENDED:
         if not outcome.retry and (begun or outcome.reason != "spawn-failed"):
             return outcome.code

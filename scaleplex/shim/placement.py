@@ -7,6 +7,7 @@ from scaleplex.shim import config, http
 
 SEARCH_SECONDS = 3.0  # the viewer is waiting, and the first timeouts downstream are 20 s
 ANSWER_SECONDS = 2.0
+SUPERSEDED = "superseded"
 
 
 class Search:
@@ -42,12 +43,16 @@ class Search:
         self.failures.append(f"{worker}: {why}")
 
     def next_worker(self) -> tuple[str, str] | None:
-        """Return URL and ticket of the next worker to try, or None when there is none or no time."""
+        """Return URL and ticket of the next worker to try, or None when there is none or no time.
+
+        Raises:
+            SupersededError: an orchestrator knows a newer job of the session.
+        """
         while self._orchestrators and self.seconds_left() > 0:
             url = self._orchestrators[0]
             try:
                 return self._ask(url)
-            except NoWorker as answer:
+            except NoWorkerError as answer:
                 self.failures.append(f"{url}: {answer}")
                 return None
             except (OSError, ValueError) as exc:
@@ -67,7 +72,9 @@ class Search:
         if not isinstance(answer, dict):
             raise ValueError(f"answered {status} and no object")
         if status == 503 and answer.get("error") == "no-worker":
-            raise NoWorker(str(answer.get("detail")))
+            raise NoWorkerError(str(answer.get("detail")))
+        if answer.get("error") == SUPERSEDED:
+            raise SupersededError(str(answer.get("detail")))
         worker, ticket = answer.get("worker"), answer.get("ticket")
         if status != 200 or not isinstance(worker, str) or not isinstance(ticket, str) or not config.is_url(worker):
             raise ValueError(f"answered {status} {answer.get('error')}: {answer.get('detail')}")
@@ -81,5 +88,9 @@ class Search:
         return wire.make_ticket(self._secret, wire.authority(worker), session, job, attempt, expires_ms)
 
 
-class NoWorker(Exception):
+class SupersededError(Exception):
+    """PMS has replaced this job by a newer one."""
+
+
+class NoWorkerError(Exception):
     """An orchestrator answered that nobody can take the job."""

@@ -27,8 +27,8 @@ from scaleplex.shim.stub import stub
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
-# The orchestrator counts what it has placed until it looks at the worker again, every two seconds.
-SESSIONS_AT_ONCE = 64
+# The orchestrator counts what it has placed for a few seconds, also when the job has ended meanwhile.
+SESSIONS_AT_ONCE = 200
 READY_SECONDS = 30
 # For a task: lives until it is killed; exec leaves one process. Otherwise: what the worker's warm-up wants to read.
 STAND_IN = """\
@@ -76,7 +76,7 @@ class _Taker(BaseHTTPRequestHandler):
 
     def _take(self) -> None:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            while size := int(self.rfile.readline().split(b";")[0], 16):
+            while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):  # empty: ffmpeg was killed
                 self.rfile.read(size + 2)
             self.rfile.readline()
         else:

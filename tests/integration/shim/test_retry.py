@@ -74,6 +74,14 @@ def test_a_task_whose_session_moved_on_ends_at_once_with_a_failure(host: Host, s
     assert not host.real_ran()
 
 
+def test_a_job_the_orchestrator_knows_to_be_replaced_ends_at_once_with_a_failure(host: Host, serve: Serve) -> None:
+    idle = serve(GOOD)
+    host.configure(orchestrators=serve(refuse(409, "superseded")).url, workers_list=idle.url)
+    assert host.run().code == 1
+    assert not host.real_ran()
+    assert idle.requests == []
+
+
 def test_a_task_too_large_to_send_runs_here(host: Host, serve: Serve) -> None:
     worker = serve(GOOD)
     host.configure(orchestrators=serve(place(worker.url)).url)
