@@ -26,11 +26,6 @@ def runnable() -> list[dict[str, Any]]:
     return [entry for entry in recorded.entries() if entry["facts"]["subtitle_mode"] != "burn"]
 
 
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
-
-
 @pytest.mark.parametrize("entry", runnable(), ids=lambda entry: entry["id"])
 def test_a_recorded_command_runs_and_leaves_its_files(entry: dict[str, Any], clips: Path, tmp_path: Path) -> None:
     words = entry["argv"]

@@ -40,11 +40,6 @@ def test_the_quick_tier_names_shapes_that_exist() -> None:
     assert {shape.name for shape in RUNNABLE} >= QUICK
 
 
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
-
-
 @pytest.mark.parametrize(
     "shape",
     [pytest.param(shape, id=shape.name, marks=[] if shape.name in QUICK else [pytest.mark.slow]) for shape in RUNNABLE],

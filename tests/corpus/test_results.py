@@ -17,11 +17,6 @@ from tests.corpus.media import Clip
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.skipif(media.ffmpeg() is None, reason="scaleplex-ffmpeg is not built")]
 
 
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
-
-
 def probe(path: Path, *arguments: str) -> dict[str, Any]:
     tool = media.ffmpeg()
     assert tool is not None

@@ -51,6 +51,7 @@ VIDEO_DECODERS: dict[str, str] = {name: name for name in _SAME_NAME} | {
     "libvpx": "vp8",
     "libvpx-vp9": "vp9",
     "flv": "flv1",
+    "msmpeg4": "msmpeg4v3",
 }
 
 #: Decoder name → codec name, for audio and subtitle decoders whose names differ from the codec's.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from scaleplex.ffmpeg import specifier
 from scaleplex.ffmpeg.argv import Command, File, Option
 from scaleplex.translator.facts import codecs, model
+from scaleplex.translator.facts.model import SourceStream
 from scaleplex.translator.facts.streams import probed
 from scaleplex.translator.plan import Context, Plan
 
@@ -36,8 +37,7 @@ def _hints(number: int, file: File, context: Context, exchange: dict[str, str]) 
         where = option.specifier or "*"
         pad = specifier.Pad(number, specifier.parse(option.specifier))
         stream = probed(context.source, pad)
-        wrong = stream is not None and codecs.decoded_codec(option.value) != codecs.decoded_codec(stream.codec)
-        if wrong or context.facts.kind == model.DETECTION:
+        if _contradicted(option.value, stream) or context.facts.kind == model.DETECTION:
             context.labels.add("decode", f"{where}:{option.value}->none")
         elif option.value in exchange:
             context.labels.add("decode", f"{where}:{option.value}->{exchange[option.value]}")
@@ -45,6 +45,13 @@ def _hints(number: int, file: File, context: Context, exchange: dict[str, str]) 
         else:
             options.append(option)
     return replace(file, options=tuple(options))
+
+
+def _contradicted(hint: str, stream: SourceStream | None) -> bool:
+    """Return whether the probe knows that a stream is of another codec than the hint decodes."""
+    if stream is None or stream.codec == "unknown":
+        return False
+    return codecs.decoded_codec(hint) != codecs.decoded_codec(stream.codec)
 
 
 def _hwaccel(file: File, context: Context, wanted: tuple[tuple[str, str], ...]) -> File:

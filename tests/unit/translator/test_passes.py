@@ -143,6 +143,12 @@ def test_a_hint_the_probe_contradicts_is_dropped() -> None:
     assert (after, labels) == ("-codec:0 h264 -codec:2 ac3_eae -i a out", ("decode:1:aac->none",))
 
 
+def test_a_stream_the_probe_does_not_know_contradicts_nothing() -> None:
+    source = Source((SourceStream(0, "video", "unknown"),))
+    text = "-codec:0 hevc -i a out"
+    assert apply(inputs.inputs, text, Plan("sw"), source) == (text, ())
+
+
 def test_a_hint_under_the_decoders_own_name_is_no_contradiction() -> None:
     source = Source((SourceStream(0, "video", "av1"), SourceStream(1, "audio", "dts")))
     text = "-codec:0 libdav1d -codec:1 dca -i a out"
