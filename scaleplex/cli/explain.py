@@ -103,7 +103,7 @@ def _as_text(done: Translation) -> str:
     lines += [f"  {' '.join(_printable(word) for word in option.words())}" for option in command.trailing]
     if done.bail:
         lines += ["", f"Not planned: {done.bail}. The command was only cleaned of what our ffmpeg cannot parse."]
-    return "\n".join(lines)
+    return "\n".join(_visible(line) for line in lines)
 
 
 def _wishes(facts: Facts) -> list[tuple[str, object]]:
@@ -126,7 +126,12 @@ def _wishes(facts: Facts) -> list[tuple[str, object]]:
     ]
 
 
+def _visible(text: str) -> str:
+    """Return a text fit for a terminal: what a command line holds may be control characters and broken UTF-8."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
 def _printable(word: str) -> str:
-    """Return a word fit for a terminal: quoted where a shell would need it, without control characters."""
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in word)
+    """Return a word as a line of the command shows it, quoted where a shell would need it."""
+    shown = _visible(word)
     return shown if shown and all(char.isalnum() or char in "-_=:./,+%@$#" for char in shown) else f"'{shown}'"

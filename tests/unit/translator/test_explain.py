@@ -45,6 +45,18 @@ def test_text_shows_wishes_changes_and_the_command(file: Path, capsys: pytest.Ca
     assert "-codec:0 libx264" in out
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_control_characters_and_broken_bytes_do_not_reach_the_terminal(
+    form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "argv.json"
+    words = ["-codec:0", "x\x1b[2J", "-i", "a\udcff\n", "-map", "0:0", "-codec:0", "h264_x\x07", "-f", "dash", "o\x1b"]
+    file.write_text(json.dumps(words), encoding="utf-8")
+    code, out, _ = call(capsys, *form, str(file))
+    assert code == 0
+    assert all(char.isprintable() or char == "\n" for char in out)
+
+
 def test_an_object_with_more_keys_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "entry.json"
     file.write_text(json.dumps({"argv": ["-version"], "env": {"TZ": "UTC"}, "id": 7}), encoding="utf-8")
