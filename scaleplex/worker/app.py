@@ -104,9 +104,8 @@ def add_routes(
     app: App, runner: Runner, supervisor: Supervisor, capability: CapabilitySource, secret: Secret | None
 ) -> None:
     """Add what docs/reference/protocol lists for the worker."""
-    tasks = resources.Tasks(runner, supervisor, secret)
-    app.add_route("/task", tasks)
-    app.add_route("/tasks", tasks)
+    app.add_route("/task", resources.NewTask(runner, secret))
+    app.add_route("/tasks", resources.TaskList(supervisor))
     app.add_route("/task/{job}", resources.OneTask(supervisor))
     app.add_route("/task/{job}/kill", resources.Kill(supervisor))
     app.add_route("/capability", resources.CapabilityResource(capability))

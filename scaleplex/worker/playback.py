@@ -15,6 +15,7 @@ ffmpeg's pipes are left alone until they are gone. A shim that takes nothing for
 """
 
 import os
+import re
 import select
 import signal
 import socket
@@ -31,9 +32,10 @@ from scaleplex.worker.task import Task
 CHUNK_BYTES = 4096  # small enough that a socket that polls as writable takes it without waiting
 PENDING_MAX_BYTES = 256 * 1024
 KEPT_LINES = 50
+SIGNED_URL = re.compile(r"/cb/\d+/[0-9a-f]+")  # ffmpeg names the URL it could not reach; signatures stay out of logs
 LINE_MAX_BYTES = 4096
 USER_TIMEOUT_MS = 10_000
-FINAL_REPORT_SECONDS = 5.0
+FINAL_REPORT_SECONDS = 14.0  # more than the reporter takes: FINAL_SECONDS and the time-outs of one request
 REAP_SECONDS = 5.0
 ENOSPC_STATUS = 228  # ffmpeg leaves with the low byte of -ENOSPC
 
@@ -124,6 +126,10 @@ class Playback:
         self._reports.start()
         for event in self._task.take_posts():
             self._feed(event)
+        if self._shim is not None and _hung_up(self._shim):
+            self._shim_here = False  # seeks follow each other quickly: this one was replaced before it began
+            self._poll.unregister(self._shim.fileno())
+            self._feed(Event.SHIM_GONE)
         if self._task.state is not State.STARTING:
             self._feed(Event.SPAWN_FAILED)
             return
@@ -287,7 +293,7 @@ class Playback:
             self._on_line(line)
 
     def _on_line(self, line: bytes) -> None:
-        text = line[:LINE_MAX_BYTES].decode("utf-8", "replace").strip()
+        text = SIGNED_URL.sub("/cb/...", line[:LINE_MAX_BYTES].decode("utf-8", "replace").strip())
         if text:
             self._lines.append(text)
             self._reports.line(text)
@@ -361,6 +367,12 @@ def remove_staged(directory: str) -> int:
     except OSError:
         pass
     return removed
+
+
+def _hung_up(shim: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(shim.fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def _writable(shim: socket.socket, timeout_ms: int) -> bool:

@@ -2,38 +2,37 @@
 
 import requests
 
-from scaleplex.common.log import Secret
 from scaleplex.protocol.client import SignedSession
 from scaleplex.worker.reporter import Reply
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 3.0
+# The relay holds a job's last callback until PMS has its manifests: 2.5 s for files to become visible on the Plex host,
+# and 4 s for PMS to answer (docs/explanation/relay).
+LAST_READ_SECONDS = 8.0
+LAST_HEADER = "X-Scaleplex-Last"
 BODY_MAX_CHARS = 4096
 
 
-class RelayClient:
+class RelayClient(SignedSession):
     """Transport of one task's reporter; belongs to its thread."""
 
-    def __init__(self, secret: Secret | None) -> None:
-        self._session = SignedSession(secret)
-
-    def send(self, method: str, url: str) -> Reply:
+    def send(self, method: str, url: str, *, last: bool = False) -> Reply:
         """Send one request, once more if the kept connection was closed meanwhile.
 
         Raises:
             OSError: it could not be delivered (``requests.RequestException`` is one).
         """
+        if last:
+            self._session.headers[LAST_HEADER] = "1"
         try:
-            return self._send(method, url)
-        except requests.ConnectionError as exc:
-            if isinstance(exc, requests.exceptions.ConnectTimeout):
-                raise
-            return self._send(method, url)
+            return self._send(method, url, last)
+        except requests.exceptions.ConnectTimeout:
+            raise
+        except requests.ConnectionError:
+            return self._send(method, url, last)
 
-    def _send(self, method: str, url: str) -> Reply:
-        answer = self._session.request(method, url, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS)
+    def _send(self, method: str, url: str, last: bool) -> Reply:
+        read_seconds = LAST_READ_SECONDS if last else READ_SECONDS
+        answer = self.request(method, url, connect_seconds=CONNECT_SECONDS, read_seconds=read_seconds)
         return Reply(answer.status_code, answer.text[:BODY_MAX_CHARS])
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()

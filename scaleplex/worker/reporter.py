@@ -22,7 +22,7 @@ FINAL_SECONDS = 4.0
 LOG_LINES_PER_SECOND = 20
 LOG_QUEUE_LINES = 100
 NOT_FOUND_LIMIT = 2
-GONE, NOT_FOUND = 410, 404
+GONE, NOT_FOUND, SERVER_ERRORS = 410, 404, 500
 SLOTH = "Throttle - Going into sloth mode."
 BACK_TO_WORK = "Throttle - Getting back to work."
 THROTTLE_LOG_LEVEL = 3
@@ -37,9 +37,12 @@ class Reply:
 
 
 class Transport(Protocol):
-    """Sends one request on the task's connection; raises OSError when it cannot be delivered."""
+    """Sends one request on the task's connection; raises OSError when it cannot be delivered.
 
-    def send(self, method: str, url: str) -> Reply: ...
+    ``last`` marks the job's last callback: the relay sends it on when the manifests before it have been taken.
+    """
+
+    def send(self, method: str, url: str, *, last: bool = False) -> Reply: ...
 
     def close(self) -> None: ...
 
@@ -111,11 +114,11 @@ class Reporter:
         self._clock = clock
         self._changed = threading.Condition()
         self._newest: Sample | None = None
+        self._end: Sample | None = None
         self._lines: deque[tuple[int, str]] = deque(maxlen=LOG_QUEUE_LINES)
         self._finishing_at: float | None = None
         self._aborted = False
         self._throttled = False
-        self._end_delivered = False
         self._not_found = 0
         self._log_window = (0.0, 0)
         self.done = False
@@ -144,7 +147,7 @@ class Reporter:
                 self._changed.notify()
 
     def finish(self) -> None:
-        """Send the last progress and end; ``done`` within FINAL_SECONDS and one time-out of the transport."""
+        """Send the last progress and end; ``done`` within FINAL_SECONDS and the time-outs of one request."""
         with self._changed:
             self._finishing_at = self._clock() + FINAL_SECONDS
             self._changed.notify()
@@ -186,7 +189,8 @@ class Reporter:
     def _insist(self, kind: str, path: str, fields: Fields) -> bool:
         """Send until it was answered; return False when the job is over, or out of time at the end."""
         while not self._over():
-            if self._put(kind, path, fields) is not None:
+            reply = self._put(kind, path, fields)
+            if reply is not None and reply.status < SERVER_ERRORS:
                 return not self._over()
             with self._changed:
                 self._changed.wait(RETRY_SECONDS)
@@ -208,10 +212,12 @@ class Reporter:
             return False
         began = self._clock()
         self._send_lines(lines)
+        if sample is not None and sample.ended:
+            self._end = sample
         if finishing:
-            self._last(sample)
+            self._last(sample or self._end)
             return False
-        if sample is not None:
+        if sample is not None and not sample.ended:  # ffmpeg's last block is for the last request
             self._periodic(sample)
             self._pause(PERIOD_SECONDS * 0.9 - (self._clock() - began))
         return True
@@ -221,25 +227,20 @@ class Reporter:
             if seconds > 0 and not self._finishing_at and not self._aborted:
                 self._changed.wait_for(lambda: bool(self._finishing_at) or self._aborted, seconds)
 
-    def _periodic(self, sample: Sample) -> bool:
+    def _periodic(self, sample: Sample, last: bool = False) -> bool:
         fields, self.track = progress.periodic(self.track, sample, self._throttled)
         self._on_track(self.track)
-        reply = self._put("progress", "", fields)
+        reply = self._request("PUT", "progress", "", fields, last=last)
         # Without an answer nobody asks for a pause: fail open (contract 7.1).
         self._throttle(reply is not None and "canThrottle" in reply.body)
-        taken = reply is not None and reply.status < 400
-        self._end_delivered = taken and sample.ended
-        return taken
+        return reply is not None and reply.status < 400
 
     def _last(self, sample: Sample | None) -> None:
         last = sample or self.track.last
-        if sample is None and self._end_delivered:
-            self.delivered = True
-            return
         if last is None:
             last = Sample(self._clock(), None, None, ended=True)
         while not self._over():
-            if self._periodic(last):
+            if self._periodic(last, last=True):
                 self.delivered = True
                 return
             with self._changed:
@@ -272,10 +273,11 @@ class Reporter:
     def _put(self, kind: str, path: str, fields: Fields) -> Reply | None:
         return self._request("PUT", kind, path, fields)
 
-    def _request(self, method: str, kind: str, path: str, fields: Fields) -> Reply | None:
+    def _request(self, method: str, kind: str, path: str, fields: Fields, last: bool = False) -> Reply | None:
         """Send one request; None when it could not be delivered."""
+        url = f"{self._job.progress_url}{path}?{progress.query(fields)}"
         try:
-            reply = self._transport.send(method, f"{self._job.progress_url}{path}?{progress.query(fields)}")
+            reply = self._transport.send(method, url, last=last)
         except OSError:
             self._count(kind, "unreachable")
             return None

@@ -17,12 +17,11 @@ from scaleplex.worker.runner import Runner
 from scaleplex.worker.supervisor import Supervisor
 
 
-class Tasks:
-    """``POST /task``: run a task and stream its frames; ``GET /tasks``: what runs."""
+class NewTask:
+    """``POST /task``: run a task and stream its frames."""
 
-    def __init__(self, runner: Runner, supervisor: Supervisor, secret: Secret | None) -> None:
+    def __init__(self, runner: Runner, secret: Secret | None) -> None:
         self._runner = runner
-        self._supervisor = supervisor
         self._secret = secret
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -32,9 +31,6 @@ class Tasks:
         playback = self._runner.start(request, req.env.get("gunicorn.socket"), received)
         resp.content_type = wire.STREAM_TYPE
         resp.stream = playback
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        _answer(resp, {"tasks": [task.to_json() for task in self._supervisor.tasks()]})
 
     def _check_ticket(self, req: falcon.Request, request: TaskRequest) -> None:
         if self._secret is None:
@@ -54,6 +50,16 @@ class Tasks:
                 "Call the worker as the orchestrator names it, with clocks in step"
                 f" (Host was {req.get_header('Host')!r}).",
             )
+
+
+class TaskList:
+    """``GET /tasks``: what runs."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        _answer(resp, {"tasks": [task.to_json() for task in self._supervisor.tasks()]})
 
 
 class OneTask:

@@ -92,8 +92,8 @@ def check(config: WorkerConfig, backend: str) -> Codecs:
     _run([str(config.ffmpeg), *TEST_ENCODE, "-codec:v", ENCODERS[backend], "-f", "null", "-"])
     _run([str(config.ffprobe), "-version"])
     return Codecs(
-        _names(_run([str(config.ffmpeg), "-hide_banner", "-decoders"])),
-        _names(_run([str(config.ffmpeg), "-hide_banner", "-encoders"])),
+        read_names(_run([str(config.ffmpeg), "-hide_banner", "-decoders"])),
+        read_names(_run([str(config.ffmpeg), "-hide_banner", "-encoders"])),
     )
 
 
@@ -112,7 +112,7 @@ def _run(words: Sequence[str]) -> str:
     return done.stdout
 
 
-def _names(text: str) -> tuple[str, ...]:
+def read_names(text: str) -> tuple[str, ...]:
     """Read ``-encoders``/``-decoders``: ``VF..... libx264  description`` below a line of dashes."""
     rows = text.partition("------")[2].splitlines()
     return tuple(sorted({row.split()[1] for row in rows if len(row.split()) > 1 and row.split()[0][0] in "VA"}))

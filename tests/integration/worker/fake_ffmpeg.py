@@ -41,6 +41,9 @@ def main():
     if WORD == "exit":
         print("[error] it went wrong", file=sys.stderr)
         sys.exit(int(VALUE))
+    if WORD == "url":
+        print(f"[error] http://relay/cb/1/{'0123456789abcdef' * 2}01234567/video is away", file=sys.stderr)
+        sys.exit(1)
     if WORD == "signal":
         os.kill(os.getpid(), int(VALUE))
     if WORD == "stdout":

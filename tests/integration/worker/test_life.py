@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -374,6 +375,40 @@ def relay_signature(argv: list[str]) -> str:
     """Return the signature in a command line's callback URLs, or something no log holds."""
     urls = [word for word in argv if "/cb/" in word]
     return urls[0].split("/cb/")[1].split("/")[1] if urls else "no callback here"
+
+
+def test_a_worker_registers_with_its_orchestrators(start_worker: Start, relay: FakeRelay) -> None:
+    orchestrator = relay  # it records just as well
+    start_worker(ORCHESTRATORS=orchestrator.url, ADVERTISE_URL="http://10.0.0.6:32481", WORKER_ID="attic")
+    wait_for(lambda: orchestrator.calls)
+    call = orchestrator.calls[0]
+    assert (call.method, call.path) == ("POST", "/register")
+    assert call.auth
+    content = json.loads(call.body)
+    assert (content["url"], content["ttl_seconds"]) == ("http://10.0.0.6:32481", 10)
+    assert (content["capability"]["worker_id"], content["capability"]["max_sessions"]) == ("attic", 4)
+
+
+def test_what_ffmpeg_says_of_a_callback_url_reaches_no_log_with_its_signature(
+    worker: Worker, fake_job: MakeJob
+) -> None:
+    content = fake_job(worker, "url").post().exit()
+    assert "/cb/.../video" in str(content["detail"])
+    assert "0123456789abcdef" not in str(content["detail"]) + worker.log()
+
+
+def test_a_job_killed_before_it_began_starts_nothing(worker: Worker, fake_job: MakeJob) -> None:
+    job = fake_job(worker, "run")
+    body = json.dumps(job.fields()).encode()
+    head = (
+        f"POST /task HTTP/1.1\r\nHost: {worker.authority}\r\nContent-Length: {len(body)}\r\n"
+        f"{wire.AUTH_HEADER}: {worker.sign('POST', '/task', body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", worker.port)) as shim:
+        shim.sendall(head.encode() + body)
+    wait_for(lambda: "task ended" in worker.log())
+    assert not (job.cwd / "environment").exists()
+    assert "outcome=killed" in worker.log()
 
 
 def test_a_stock_ffmpeg_is_not_ready_and_readyz_says_why(

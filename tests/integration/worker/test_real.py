@@ -69,6 +69,7 @@ def test_a_playback_tells_plex_everything_in_order_and_leaves_complete_segments(
     assert kinds[:7] == ["status", *details, "duration", "width"]
     assert set(kinds[7:]) == {"progress"}
     assert own[-1].query["progress"] == "100.0"
+    assert [call.last for call in own] == [False] * (len(own) - 1) + [True]
     assert own[5].query["duration"].startswith("10.0")
     assert own[6].query == {"width": "320", "height": "180"}
     assert own[4].query["language"] == "eng"

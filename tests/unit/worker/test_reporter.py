@@ -34,8 +34,10 @@ class Transport:
         self.answer = answer
         self.sent: list[tuple[str, str, dict[str, str]]] = []
         self.closed = False
+        self.lasts: list[bool] = []
 
-    def send(self, method: str, url: str) -> Reply:
+    def send(self, method: str, url: str, *, last: bool = False) -> Reply:
+        self.lasts.append(last)
         path, _, query = url.removeprefix(URL).partition("?")
         self.sent.append((method, path, dict(parse_qsl(query))))
         return self.answer(method, path)
@@ -244,13 +246,23 @@ def test_a_server_error_at_the_end_is_tried_again() -> None:
     assert transport.firsts.count("progress") == 2
 
 
-def test_an_end_that_was_reported_already_is_not_reported_twice() -> None:
+def test_ffmpegs_last_block_is_told_once_and_marked_as_the_last() -> None:
     stand = Stand(Transport())
-    stand.reporter.sample(sample(1.0, 90.0, ended=True))
+    stand.reporter.sample(sample(1.0, 40.0))
     wait_for(lambda: "progress" in stand.transport.firsts)
+    stand.reporter.sample(sample(2.0, 90.0, ended=True))
+    time.sleep(0.6)
     stand.finish()
-    assert stand.transport.firsts.count("progress") == 1
-    assert stand.reporter.delivered
+    assert stand.transport.firsts.count("progress") == 2
+    assert stand.transport.lasts == [False] * (len(stand.transport.lasts) - 1) + [True]
+
+
+def test_the_start_is_told_again_while_plex_is_away_behind_the_relay() -> None:
+    answers = iter([Reply(502, ""), Reply(204, "")])
+    stand = Stand(Transport(lambda method, path: next(answers, NOTHING)))
+    wait_for(lambda: "width" in stand.transport.firsts)
+    assert stand.transport.firsts[:3] == ["status", "status", "stream"]
+    stand.finish()
 
 
 def test_an_aborted_reporter_says_nothing_more() -> None:

@@ -1,0 +1,140 @@
+"""Smaller parts: the worker's own options, settings, pid files, the warm-up's reading, staged files."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scaleplex.common.config import load
+from scaleplex.common.errors import ConfigError
+from scaleplex.worker import command, process
+from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.leftovers import PidFiles, start_ticks
+from scaleplex.worker.playback import remove_staged
+from scaleplex.worker.runner import count_segments
+from scaleplex.worker.warmup import Codecs, NotReady, check, read_names
+
+
+def test_the_workers_options_stand_in_front_and_inputs_open_files_only() -> None:
+    words = command.for_worker(["-ss", "5", "-i", "a.mkv", "-i", "temp-0.srt", "-y", "-f", "dash", "dash"], 7)
+    assert words == [
+        "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:7", "-stats_period", "0.5", "-throttle_signals", "1",
+        "-ss", "5", "-protocol_whitelist", "file,crypto,data", "-i", "a.mkv",
+        "-protocol_whitelist", "file,crypto,data", "-i", "temp-0.srt", "-y", "-f", "dash", "dash",
+    ]  # fmt: skip
+
+
+def test_silence_is_what_plexs_last_loglevel_says() -> None:
+    assert command.asks_for_silence(["-loglevel", "quiet", "-i", "x", "y"])
+    assert command.asks_for_silence(["-loglevel", "info", "-v", "quiet", "-i", "x", "y"])
+    assert not command.asks_for_silence(["-loglevel", "error", "-i", "x", "y"])
+    assert not command.asks_for_silence(["-i", "x", "y"])
+
+
+def settings(**values: str) -> WorkerConfig:
+    return load(WorkerConfig, PREFIX, {PREFIX + name: value for name, value in values.items()})
+
+
+def test_a_worker_runs_with_no_setting_at_all() -> None:
+    config = settings()
+    config.check()
+    assert (config.bind, config.max_sessions, config.backend) == ("127.0.0.1:32481", 4, "auto")
+    assert config.threads > config.max_sessions
+    assert config.name
+
+
+@pytest.mark.parametrize("backend", ["vaapi", "nvenc"])
+def test_a_backend_that_is_not_built_is_refused_in_a_sentence(backend: str) -> None:
+    with pytest.raises(ConfigError, match=f"the {backend} backend is not built yet"):
+        settings(BACKEND=backend)
+
+
+def test_push_registration_needs_the_workers_own_url() -> None:
+    with pytest.raises(ConfigError, match="ADVERTISE_URL"):
+        settings(ORCHESTRATORS="http://10.0.0.1:32480").check()
+    settings(ORCHESTRATORS="http://10.0.0.1:32480", ADVERTISE_URL="http://10.0.0.2:32481").check()
+
+
+def test_roots_are_lists_of_absolute_paths() -> None:
+    assert settings(MEDIA_ROOTS="/media, /mnt/films").media_roots == (Path("/media"), Path("/mnt/films"))
+    with pytest.raises(ConfigError, match="absolute path"):
+        settings(MEDIA_ROOTS="media")
+
+
+def test_a_process_is_known_by_its_start_and_a_dead_one_is_not() -> None:
+    child = subprocess.Popen(["sleep", "30"])
+    ticks = start_ticks(child.pid)
+    assert ticks is not None
+    assert ticks == start_ticks(child.pid)
+    child.kill()
+    child.wait()
+    assert start_ticks(child.pid) is None
+
+
+def test_a_pid_file_comes_and_goes_with_its_task(tmp_path: Path) -> None:
+    files = PidFiles.below(tmp_path / "state")
+    files.write("job", 1, os.getpid(), "/nowhere")
+    assert [path.name for path in files.directory.iterdir()] == ["job.1.json"]
+    files.remove("job", 1)
+    files.remove("job", 1)
+    assert list(files.directory.iterdir()) == []
+
+
+def test_staged_files_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("chunk-1.m4s", "chunk-2.m4s.tmp", "temp-0.srt"):
+        (tmp_path / name).touch()
+    assert remove_staged(str(tmp_path)) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chunk-1.m4s", "temp-0.srt"]
+    assert remove_staged(str(tmp_path / "gone")) == 0
+
+
+def test_segments_are_counted_without_headers_and_staged_files(tmp_path: Path) -> None:
+    for name in ("chunk-stream0-00001.m4s", "media-00001.ts", "init-stream0.m4s", "chunk-stream0-00002.m4s.tmp"):
+        (tmp_path / name).touch()
+    assert count_segments(str(tmp_path)) == 2
+    assert count_segments(str(tmp_path / "gone")) is None
+
+
+def test_codec_names_are_read_from_ffmpegs_list() -> None:
+    text = " V..... = Video\n ------\n V....D libx264   H.264\n A....D aac   AAC\n S..... ass   ASS\n"
+    assert read_names(text) == ("aac", "libx264")
+    assert Codecs().encoders == ()
+
+
+def test_the_warm_up_names_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match="nothing-here"):
+        check(settings(FFMPEG="/nothing-here/ffmpeg"), "sw")
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    here = {"FFMPEG": str(program), "FFPROBE": str(program)}
+    with pytest.raises(NotReady, match="Mount PMS's transcode directory"):
+        check(settings(**here, TRANSCODE_ROOT=str(tmp_path / "gone")), "sw")
+    with pytest.raises(NotReady, match="left with status 3"):
+        check(settings(**here, TRANSCODE_ROOT=str(tmp_path)), "sw")
+
+
+def test_a_program_that_cannot_be_started_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="gone"):
+        process.spawn(
+            Path("/bin/true"), [], cwd=str(tmp_path / "gone"), env={}, pipe=process.progress_pipe(), home=tmp_path
+        )
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_child_leads_its_own_session_and_dies_with_its_group(tmp_path: Path) -> None:
+    child = process.spawn(
+        Path("/bin/sh"),
+        ["-c", "sleep 60 & wait"],
+        cwd=str(tmp_path),
+        env={},
+        pipe=process.progress_pipe(),
+        home=tmp_path,
+    )
+    assert os.getsid(child.pid) == child.pid
+    ended = child.kill_and_wait(5)
+    assert ended == process.Ended(None, 9)
+    child.signal_group(15)
+    child.close()
