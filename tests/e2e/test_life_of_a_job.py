@@ -11,7 +11,11 @@ from scaleplex.demo.measure import kill_times, time_until
 from tests.support.client import Client
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.xdist_group("fleet")]
-FLEET_SETTINGS = {"pms_settings": {"SEGMENT_SECONDS": "1", "THROTTLE_BUFFER_SECONDS": "60"}}
+FLEET_SETTINGS = {
+    "pms_settings": {"SEGMENT_SECONDS": "1", "THROTTLE_BUFFER_SECONDS": "60"},
+    # The orchestrator counts what it placed until it next looks at a worker; twenty kills in a few seconds are a lot.
+    "worker_settings": {"MAX_SESSIONS": "32"},
+}
 
 KILLS = 20
 GONE_SECONDS = 1.0
@@ -23,8 +27,8 @@ LATE_SECONDS = 1.5  # after that the stand-in counts callbacks and files of a ki
 def client(fleet: Fleet) -> Iterator[Client]:
     client = Client(fleet, "dash", session=str(uuid.uuid4()))
     yield client
+    fleet.control(force_throttle=None, overlap_seek=False, throttle_buffer_seconds=60)
     client.stop()
-    fleet.control(force_throttle=None, overlap_seek=False, slow_callbacks_ms=0, fail_callbacks=False)
 
 
 def await_true(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -83,18 +87,6 @@ def test_a_stop_ends_ffmpeg_and_removes_every_trace(fleet: Fleet, client: Client
     time.sleep(LATE_SECONDS)
     assert client.violations() == []
     assert list((fleet.base / "transcode/Transcode/Sessions").iterdir()) == []
-
-
-def test_a_server_that_fails_for_a_while_does_not_stop_the_film(fleet: Fleet, client: Client) -> None:
-    client.start(videoQualityName="720p")
-    client.fetch(0)
-    fleet.control(fail_callbacks=True)
-    time.sleep(1.0)
-    fleet.control(fail_callbacks=False, slow_callbacks_ms=300)
-    for number in range(1, 20):
-        client.fetch(number)
-    fleet.control(slow_callbacks_ms=0)
-    assert client.violations() == []
 
 
 def test_ffmpeg_is_gone_within_a_second_of_its_shim(fleet: Fleet) -> None:

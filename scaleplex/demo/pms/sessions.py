@@ -161,7 +161,10 @@ class SessionTable:
 
         if output_of(job.stdout):
             breach("stdout", f"a streaming job wrote to stdout: {output_of(job.stdout)[:80]!r}")
-        if job.killed is not None:
+        with self.changed:
+            session = self.sessions.get(job.session)
+            replaced = session is not None and session.job is not None and session.job is not job
+        if job.killed is not None or replaced:  # a replaced job may be ended by the fleet before PMS kills it
             return
         if job.exit_code != 0:
             breach("exit-code", f"the transcoder ended with {job.exit_code}: {output_of(job.stderr)[-300:]!r}")
