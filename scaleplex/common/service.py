@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import falcon
+from gunicorn.http.errors import ParseException
 
 from scaleplex.common import errors
 from scaleplex.common.config import check_bind
@@ -43,11 +44,17 @@ def request_target(req: falcon.Request) -> str:
     return cast("str", req.env.get("RAW_URI") or req.relative_uri)
 
 
+def loggable_path(req: falcon.Request) -> str:
+    """Return the path without the signature that a callback carries in it."""
+    return "/cb/***" if req.path.startswith("/cb/") else req.path
+
+
 def read_body(req: falcon.Request, limit_bytes: int) -> bytes:
     """Return the whole body.
 
     Raises:
         TooLarge: it has more bytes than allowed.
+        BadJson: the sender stopped in the middle.
     """
     chunked = "chunked" in (req.get_header("Transfer-Encoding") or "")
     if not chunked and not req.content_length:
@@ -56,12 +63,21 @@ def read_body(req: falcon.Request, limit_bytes: int) -> bytes:
         body = None
     else:
         stream = req.stream if chunked else req.bounded_stream
-        body = stream.read(limit_bytes + 1)
+        try:
+            body = stream.read(limit_bytes + 1)
+        except (OSError, ParseException) as exc:
+            raise _cut_short(str(exc) or type(exc).__name__) from exc
     if body is None or len(body) > limit_bytes:
         raise errors.TooLarge(
             f"The body has more than {limit_bytes} bytes.", "No real request is that long; look at who sent it."
         )
+    if not chunked and len(body) < (req.content_length or 0):
+        raise _cut_short(f"{len(body)} of {req.content_length} bytes came")
     return body
+
+
+def _cut_short(seen: str) -> errors.BadJson:
+    return errors.BadJson(f"The body ends too early: {seen}.", "The sender or the network went away; nothing was done.")
 
 
 def json_body(req: falcon.Request) -> dict[str, object]:
@@ -122,7 +138,7 @@ def make_app(
     app = falcon.App(middleware=[Gate(verify, body_max_bytes)])
 
     def on_known(req: falcon.Request, resp: falcon.Response, exc: errors.ScaleplexError, params: object) -> None:
-        log.debug("request refused", method=req.method, path=req.path, error=exc.code, detail=exc.detail)
+        log.debug("request refused", method=req.method, path=loggable_path(req), error=exc.code, detail=exc.detail)
         resp.status = falcon.code_to_http_status(exc.status)
         resp.media = exc.to_json()
 
@@ -137,11 +153,11 @@ def make_app(
         }
 
     def on_bug(req: falcon.Request, resp: falcon.Response, exc: Exception, params: object) -> None:
-        log.bug("request failed", exc, method=req.method, path=req.path)
+        log.bug("request failed", exc, method=req.method, path=loggable_path(req))
         resp.status = falcon.HTTP_500
         resp.media = {
             "error": "internal",
-            "detail": f"{req.method} {req.path} met an error of ours.",
+            "detail": f"{req.method} {loggable_path(req)} met an error of ours.",
             "hint": "The traceback is in the journal of this service; please report it.",
         }
 

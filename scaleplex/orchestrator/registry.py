@@ -93,7 +93,7 @@ class Registry:
 
     def vouch(self, source: str, urls: Iterable[str], until_s: float = math.inf) -> None:
         """Note the workers a source names; those it named before and no longer does lose its word."""
-        named = set(urls)
+        named = list(dict.fromkeys(urls))
         for url in named:
             self._entry(url).vouched[source] = until_s
         for entry in self._entries.values():
@@ -224,7 +224,8 @@ class Registry:
             problem=self._problem(entry, now_s),
             state=capability.state if capability is not None else "unknown",
             backend=capability.backend if capability is not None else "",
-            sessions=max(0, sessions - len(ending)) + len(waiting),
+            sessions=max(0, sessions - len(ending)),
+            expected=len(waiting),
             max_sessions=capability.max_sessions if capability is not None else 0,
             cpu_load=capability.cpu_load if capability is not None else 0.0,
             encoders=capability.encoders if capability is not None else (),

@@ -24,7 +24,9 @@ class Candidate:
     Attributes:
         problem: why it is not believed to be there; None when it is.
         state: what it says of itself: starting, ready or draining.
-        sessions: jobs it has or is about to have, without those this request's job will supersede.
+        sessions: jobs it said it has, without those this request's job will supersede.
+        expected: jobs placed on it that it has not shown yet. They count as load, but do not fill it: some have ended
+            before anybody looked, and a worker that really is full says so itself.
         cpu_load: one-minute load average per core.
         has_served: it had a job of this session.
         last_placed: number of the last placement it got; 0 for never.
@@ -35,6 +37,7 @@ class Candidate:
     state: str
     backend: str
     sessions: int
+    expected: int
     max_sessions: int
     cpu_load: float
     encoders: tuple[str, ...]
@@ -88,7 +91,7 @@ def why_not(candidate: Candidate, request: PlacementRequest, excluded: set[str])
 
 
 def _rank(candidate: Candidate, request: PlacementRequest) -> tuple[float, bool, int, str]:
-    load = candidate.sessions / candidate.max_sessions
+    load = (candidate.sessions + candidate.expected) / candidate.max_sessions
     load += OVERLOAD * min(1.0, max(0.0, candidate.cpu_load - 1.0))
     if candidate.has_served:
         load -= AFFINITY

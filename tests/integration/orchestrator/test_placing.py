@@ -49,7 +49,7 @@ def test_an_excluded_worker_is_not_chosen_and_nobody_is_when_all_are_excluded(or
     assert f"{first}: excluded" in str(answer.json["detail"])
 
 
-def test_a_burst_within_one_poll_is_spread_evenly_and_stops_at_the_caps(orchestrate: Orchestrate) -> None:
+def test_a_burst_within_one_poll_is_spread_evenly(orchestrate: Orchestrate) -> None:
     fleet = orchestrate(2, max_sessions=10, POLL_SECONDS="60")
     until(lambda: all(worker.polls for worker in fleet.workers))
     answers: list[str] = []
@@ -61,9 +61,6 @@ def test_a_burst_within_one_poll_is_spread_evenly_and_stops_at_the_caps(orchestr
     for thread in threads:
         thread.join()
     assert Counter(answers) == {worker.url: 10 for worker in fleet.workers}
-    refused = fleet.place()
-    assert (refused.status, refused.json["error"]) == (503, "no-worker")
-    assert "full: 10 of 10 sessions" in str(refused.json["detail"])
 
 
 def test_two_idle_workers_take_turns(orchestrate: Orchestrate) -> None:

@@ -71,6 +71,7 @@ def test_a_signed_request_passes(client: testing.TestClient) -> None:
         ({}, "not signed"),
         ({wire.AUTH_HEADER: "v1 1 2"}, "malformed"),
         ({wire.AUTH_HEADER: "v9 1 " + "a" * 32 + " x"}, "malformed"),
+        ({wire.AUTH_HEADER: "v1 " + "9" * 5000 + " " + "a" * 32 + " x"}, "malformed"),
         (signed(b"{}", secret=b"another secret here"), "does not fit"),
         (signed(b"{ }"), "does not fit"),
         (signed(b"{}", target="/other"), "does not fit"),
@@ -111,6 +112,12 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(client: testing.Te
 def test_a_body_that_is_no_json_object_is_a_400(client: testing.TestClient, body: bytes) -> None:
     answer = client.simulate_post("/echo", body=body, headers=signed(body))
     assert (answer.status_code, answer.json["error"]) == (400, "bad-json")
+
+
+def test_a_body_that_ends_too_early_is_the_senders_fault_and_not_a_bug(client: testing.TestClient) -> None:
+    answer = client.simulate_post("/echo", body=b"{}", headers={"Content-Length": "9"})
+    assert (answer.status_code, answer.json["error"]) == (400, "bad-json")
+    assert "2 of 9 bytes came" in answer.json["detail"]
 
 
 def test_an_error_of_ours_keeps_its_status_detail_and_hint(client: testing.TestClient) -> None:

@@ -15,11 +15,11 @@ A, B = "http://10.0.0.1:32481", "http://10.0.0.2:32481"
 SECRET = b"0123456789abcdef"
 
 
-def fleet(max_sessions: int = 100) -> Fleet:
+def fleet(max_sessions: int = 100, sessions: int = 0) -> Fleet:
     made = Fleet(Registry(7.0), Secret(SECRET), clock=lambda: 100.0, clock_ms=lambda: 1_000_000)
     made.vouch("list", [A, B])
     for url in (A, B):
-        made.heard(url, Capability(url, "1", "ready", "sw", 0, max_sessions, encoders=("libx264",)), 100.0)
+        made.heard(url, Capability(url, "1", "ready", "sw", sessions, max_sessions, encoders=("libx264",)), 100.0)
     return made
 
 
@@ -50,10 +50,8 @@ def test_twenty_placements_at_once_go_half_to_each_of_two_workers() -> None:
     assert (chosen.count(A), chosen.count(B)) == (10, 10)
 
 
-def test_a_burst_beyond_all_caps_is_refused_with_the_reason_of_each_worker() -> None:
-    shared = fleet(max_sessions=2)
-    for number in range(4):
-        shared.place(request(f"j{number}", f"s{number}"))
+def test_a_full_fleet_refuses_with_the_reason_of_each_worker() -> None:
+    shared = fleet(max_sessions=2, sessions=2)
     with pytest.raises(NoWorker) as caught:
         shared.place(request("j4", "s4"))
     assert f"{A}: full: 2 of 2 sessions; {B}: full: 2 of 2 sessions" in caught.value.detail

@@ -35,6 +35,12 @@ def seen(registry: Registry, url: str = A, now_s: float = 0.0, wanted: Placement
     return next(c for c in registry.candidates(wanted or request("new", "other"), now_s) if c.url == url)
 
 
+def load(registry: Registry, url: str = A, now_s: float = 0.0) -> int:
+    """Return the jobs a worker has shown and those it is about to have."""
+    candidate = seen(registry, url, now_s)
+    return candidate.sessions + candidate.expected
+
+
 def test_a_worker_is_not_believed_before_it_has_answered(registry: Registry) -> None:
     assert seen(registry).problem == "never heard of: not asked yet"
     registry.heard(A, capability(), 0.0, 0.0)
@@ -100,38 +106,38 @@ def test_a_placement_counts_from_the_moment_it_is_made(registry: Registry) -> No
     registry.heard(A, capability(), 0.0, 0.0)
     registry.placed(A, request("j1", "s1"), 1.0)
     registry.placed(A, request("j2", "s2"), 1.0)
-    assert seen(registry, now_s=1.0).sessions == 2
+    assert load(registry, now_s=1.0) == 2
 
 
 def test_a_placement_is_not_counted_twice_once_the_worker_shows_it(registry: Registry) -> None:
     registry.placed(A, request("j1", "s1"), 1.0)
     registry.heard(A, capability(task("j1", "s1")), 1.5, 1.6)
-    assert seen(registry, now_s=1.7).sessions == 1
+    assert load(registry, now_s=1.7) == 1
 
 
 def test_an_answer_that_cannot_show_a_placement_yet_does_not_undo_it(registry: Registry) -> None:
     registry.placed(A, request("j1", "s1"), 1.0)
     registry.heard(A, capability(), 0.9, 1.1)
     registry.heard(A, capability(), 1.0 + ARRIVAL_SECONDS, 4.1)
-    assert seen(registry, now_s=4.2).sessions == 1
+    assert load(registry, now_s=4.2) == 1
 
 
 def test_a_placement_that_never_became_a_task_is_forgotten(registry: Registry) -> None:
     registry.placed(A, request("j1", "s1"), 1.0)
     registry.heard(A, capability(), 1.1 + ARRIVAL_SECONDS, 4.3)
-    assert seen(registry, now_s=4.4).sessions == 0
+    assert load(registry, now_s=4.4) == 0
 
 
 def test_a_placement_on_a_worker_that_does_not_answer_is_forgotten_in_the_end(registry: Registry) -> None:
     registry.placed(A, request("j1", "s1"), 1.0)
-    assert seen(registry, now_s=1.0 + PENDING_SECONDS).sessions == 1
-    assert seen(registry, now_s=1.1 + PENDING_SECONDS).sessions == 0
+    assert load(registry, now_s=1.0 + PENDING_SECONDS) == 1
+    assert load(registry, now_s=1.1 + PENDING_SECONDS) == 0
 
 
 def test_a_job_placed_again_elsewhere_counts_there_alone(registry: Registry) -> None:
     registry.placed(A, request("j1"), 1.0)
     registry.placed(B, request("j1", attempt=2), 1.5)
-    assert (seen(registry, A, 1.6).sessions, seen(registry, B, 1.6).sessions) == (0, 1)
+    assert (load(registry, A, 1.6), load(registry, B, 1.6)) == (0, 1)
 
 
 def test_the_session_s_own_older_job_does_not_fill_the_worker(registry: Registry) -> None:
