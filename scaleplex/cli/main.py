@@ -4,6 +4,7 @@ Results go to stdout, everything else to stderr. Exit 0 done, 1 the check found 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -38,11 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     try:
         code: int = args.run(args)
+        sys.stdout.flush()
     except ScaleplexError as exc:
         print(f"scaleplex: {exc.detail}\n{exc.hint}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # The reader has left (`| head`): what is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code
 
 
