@@ -117,3 +117,19 @@ def test_sound_has_neither_gap_nor_overlap(journey: Journey) -> None:
 
 def test_the_server_sees_no_breach_of_its_contract(journey: Journey) -> None:
     assert journey.client.violations() == []
+
+
+@pytest.mark.parametrize("protocol", ["dash", "hls"])
+def test_a_film_played_to_its_end_has_every_frame_in_its_own_segment(
+    fleet: Fleet, tmp_path: Path, protocol: str
+) -> None:
+    client = Client(fleet, protocol)
+    client.start(videoQualityName="240p")
+    item = client.get("/standin/library").json()["items"][0]
+    segments = -int(-item["duration_seconds"] // SEGMENT_SECONDS)
+    video, sound = client.fetch_to_files(0, segments, tmp_path)
+    breaches = client.violations()
+    client.stop()
+    assert breaches == []
+    assert [frame.number for frame in read_frames(video)] == list(range(item["frames"]))
+    assert len(read_beeps(sound)) == int(item["duration_seconds"])
