@@ -1,7 +1,8 @@
 """Pid files: what an earlier life of the worker may have left running, and how the next one ends it.
 
 A pid alone says nothing after a while: the number may belong to somebody else. A file therefore also holds the
-process's start time (clock ticks since boot, ``/proc/PID/stat``) and the boot it belongs to.
+process's start time (clock ticks since boot, ``/proc/PID/stat``) and the boot it belongs to. It names its owner in the
+same way: what belongs to a worker that still runs is no leftover.
 """
 
 import json
@@ -38,7 +39,15 @@ class PidFiles:
     def write(self, job: str, attempt: int, pid: int, cwd: str) -> None:
         """Note a process that was just started; a full disk is no reason to end a film."""
         with suppress(OSError):
-            content = {"pid": pid, "start_ticks": start_ticks(pid), "boot": boot_id(), "cwd": cwd}
+            owner = os.getpid()
+            content = {
+                "pid": pid,
+                "start_ticks": start_ticks(pid),
+                "owner": owner,
+                "owner_ticks": start_ticks(owner),
+                "boot": boot_id(),
+                "cwd": cwd,
+            }
             self._path(job, attempt).write_text(json.dumps(content), encoding="ascii")
 
     def remove(self, job: str, attempt: int) -> None:
@@ -53,7 +62,10 @@ class PidFiles:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 content = json.loads(path.read_text(encoding="ascii"))
                 pid, cwd = int(content["pid"]), str(content["cwd"])
-                if content["boot"] == boot_id() and content["start_ticks"] == start_ticks(pid):
+                here = content["boot"] == boot_id()
+                if here and content["owner_ticks"] == start_ticks(int(content["owner"])):
+                    continue
+                if here and content["start_ticks"] == start_ticks(pid):
                     end_group(pid)
                     ended.append(cwd)
                 remove_staged(cwd)

@@ -10,8 +10,8 @@ can happen and ends ffmpeg on every way out. What it polls:
 * an eventfd by which other threads wake it (kill, drain, supersede, throttle, final report delivered).
 
 It never blocks on a slow shim: bytes are handed to gunicorn only when the socket can take them, and when too many wait,
-ffmpeg's pipes are left alone until they are gone. A shim that takes nothing for ten seconds is as good as gone
-(TCP_USER_TIMEOUT), which is also what ends ffmpeg when the Plex host lost power.
+ffmpeg's pipes are left alone until they are gone. A shim whose host acknowledges nothing for eight seconds is as good
+as gone (TCP_USER_TIMEOUT), which is also what ends ffmpeg when the Plex host lost power.
 """
 
 import os
@@ -34,7 +34,7 @@ PENDING_MAX_BYTES = 256 * 1024
 KEPT_LINES = 50
 SIGNED_URL = re.compile(r"/cb/\d+/[0-9a-f]+")  # ffmpeg names the URL it could not reach; signatures stay out of logs
 LINE_MAX_BYTES = 4096
-USER_TIMEOUT_MS = 10_000
+USER_TIMEOUT_MS = 8_000  # noticed within two seconds more: a heartbeat has to be on its way first
 FINAL_REPORT_SECONDS = 14.0  # more than the reporter takes: FINAL_SECONDS and the time-outs of one request
 REAP_SECONDS = 5.0
 ENOSPC_STATUS = 228  # ffmpeg leaves with the low byte of -ENOSPC
@@ -245,6 +245,7 @@ class Playback:
         if flags & (select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL):
             self._shim_here = False
             self._poll.unregister(self._shim.fileno())
+            self._shim.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # taken here, or gunicorn reports it as a fault
             self._feed(Event.SHIM_GONE)
         else:
             self._poll.modify(self._shim.fileno(), select.POLLRDHUP)
@@ -382,7 +383,7 @@ def _writable(shim: socket.socket, timeout_ms: int) -> bool:
 
 
 def _watch_for_silence(shim: socket.socket) -> None:
-    """Let the kernel end a connection whose other end has stopped answering for ten seconds."""
+    """Let the kernel end a connection whose other end has stopped answering for eight seconds."""
     try:
         shim.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         shim.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3)

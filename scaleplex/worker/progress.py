@@ -243,12 +243,13 @@ def log_fields(level: int, message: str) -> Fields:
     return (("level", str(level)), ("message", cut))
 
 
-def log_level(line: str) -> int:
-    """Return PMS's level of a line ffmpeg wrote with ``-loglevel level+...``; error when it names none."""
+def log_line(line: str) -> tuple[int, str]:
+    """Return PMS's level of a line ffmpeg wrote with ``-loglevel level+...``, and the line without that mark."""
     for name, level in LEVELS.items():
-        if f"[{name}] " in line[:200]:
-            return level
-    return LEVELS["error"]
+        mark = f"[{name}] "
+        if mark in line[:200]:
+            return level, line.replace(mark, "", 1)
+    return LEVELS["error"], line
 
 
 def query(fields: Sequence[tuple[str, str]]) -> str:

@@ -140,7 +140,7 @@ class Reporter:
 
     def line(self, text: str) -> None:
         """Hand over a line ffmpeg wrote to stderr."""
-        level = progress.log_level(text)
+        level, text = progress.log_line(text)
         if level <= self._job.log_level:
             with self._changed:
                 self._lines.append((level, text))

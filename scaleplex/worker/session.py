@@ -12,7 +12,7 @@ Who may end a task, and how hard:
   and the next worker goes on after the last complete one.
 * An operator's kill is polite: SIGTERM, and SIGKILL when the grace is over.
 
-Not here yet: the lease (a worker cut off from the shim ends its task by itself; today the TCP time-out of ten seconds
+Not here yet: the lease (a worker cut off from the shim ends its task by itself; today the TCP time-out of eight seconds
 does that, see playback), which will be one more event with the actions of SHIM_GONE.
 """
 

@@ -1,9 +1,11 @@
 """The life of tasks on a real worker with a fake ffmpeg: ends, kills, drains, deaths."""
 
+import ctypes
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -135,6 +137,23 @@ def test_a_closed_connection_ends_ffmpeg_within_a_tenth_of_a_second(worker: Work
     pid = pid_of(stream)
     stream.vanish()
     assert wait_for(lambda: not alive(pid)) < 0.5  # measured 2 to 10 ms on a quiet machine
+
+
+@pytest.mark.slow
+def test_ffmpeg_ends_within_ten_seconds_when_the_plex_host_loses_its_power(worker: Worker, fake_job: MakeJob) -> None:
+    stream = fake_job(worker, "deaf").post()
+    pid = pid_of(stream)
+    drop_every_packet(stream.sock)
+    assert 5.0 < wait_for(lambda: not alive(pid), 15.0) < 11.0
+    wait_for(lambda: running(worker) == [])
+    assert "Traceback" not in worker.log()
+
+
+def drop_every_packet(sock: socket.socket) -> None:
+    """Make a socket deaf and dumb: a filter that takes nothing, so that not even acknowledgements leave."""
+    so_attach_filter, return_nothing = 26, struct.pack("HBBI", 0x06, 0, 0, 0)
+    program = ctypes.create_string_buffer(return_nothing)
+    sock.setsockopt(socket.SOL_SOCKET, so_attach_filter, struct.pack("HL", 1, ctypes.addressof(program)))
 
 
 def test_a_shim_that_reads_nothing_does_not_keep_ffmpeg_from_being_killed(worker: Worker, fake_job: MakeJob) -> None:
@@ -278,7 +297,8 @@ def test_a_restart_ends_what_an_earlier_life_left_and_spares_what_only_has_its_n
     ticks = start_ticks(stranger.pid)
     assert ticks is not None
     for pid, start in ((left.pid, start_ticks(left.pid)), (stranger.pid, ticks - 1)):
-        content = {"pid": pid, "start_ticks": start, "boot": boot_id(), "cwd": str(job.cwd)}
+        owner = {"owner": worker.process.pid, "owner_ticks": 1}
+        content = {"pid": pid, "start_ticks": start, "boot": boot_id(), "cwd": str(job.cwd)} | owner
         (directory / f"{job.job}.{pid}.json").write_text(json.dumps(content))
     (directory / "broken.1.json").write_text("{")
     try:
@@ -409,6 +429,11 @@ def test_a_job_killed_before_it_began_starts_nothing(worker: Worker, fake_job: M
     wait_for(lambda: "task ended" in worker.log())
     assert not (job.cwd / "environment").exists()
     assert "outcome=killed" in worker.log()
+
+
+def test_without_a_secret_a_worker_on_loopback_takes_unsigned_tasks(start_worker: Start, fake_job: MakeJob) -> None:
+    worker = start_worker(secret=None)
+    assert fake_job(worker, "run-1").post(ticket="").exit()["code"] == 0
 
 
 def test_a_stock_ffmpeg_is_not_ready_and_readyz_says_why(

@@ -81,6 +81,23 @@ def test_a_pid_file_comes_and_goes_with_its_task(tmp_path: Path) -> None:
     assert list(files.directory.iterdir()) == []
 
 
+def test_what_belongs_to_a_worker_that_still_runs_is_no_leftover(tmp_path: Path) -> None:
+    files = PidFiles.below(tmp_path)
+    child = subprocess.Popen(["sleep", "30"], start_new_session=True)
+    try:
+        files.write("job", 1, child.pid, "/nowhere")
+        assert files.clear() == []
+        assert child.poll() is None
+        path = files.directory / "job.1.json"
+        path.write_text(path.read_text().replace('"owner_ticks": ', '"owner_ticks": 1'))
+        assert files.clear() == ["/nowhere"]
+        assert child.wait(5) == -9
+        assert not path.exists()
+    finally:
+        child.kill()
+        child.wait()
+
+
 def test_staged_files_are_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in ("chunk-1.m4s", "chunk-2.m4s.tmp", "temp-0.srt"):
         (tmp_path / name).touch()

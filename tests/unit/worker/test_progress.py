@@ -162,8 +162,14 @@ def test_a_log_line_is_cut_at_2047_bytes_between_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "level"),
-    [("[h264 @ 0x5] [error] bad", 0), ("[warning] x", 1), ("[info] x", 2), ("[mp4 @ 0x1] [verbose] x", 4), ("x", 0)],
+    ("line", "level", "message"),
+    [
+        ("[h264 @ 0x5] [error] bad", 0, "[h264 @ 0x5] bad"),
+        ("[warning] x", 1, "x"),
+        ("[info] x", 2, "x"),
+        ("[mp4 @ 0x1] [verbose] x", 4, "[mp4 @ 0x1] x"),
+        ("x", 0, "x"),
+    ],
 )
-def test_the_level_of_a_line_is_plexs_number(line: str, level: int) -> None:
-    assert progress.log_level(line) == level
+def test_the_level_of_a_line_is_plexs_number_and_the_mark_goes(line: str, level: int, message: str) -> None:
+    assert progress.log_line(line) == (level, message)

@@ -211,7 +211,7 @@ def test_log_lines_are_sent_up_to_plexs_level_and_twenty_a_second() -> None:
     stand.finish()
     logs = [query for _, path, query in stand.transport.sent if path == "/log"]
     assert len(logs) == 20
-    assert logs[0] == {"level": "0", "message": "[error] line 0"}
+    assert logs[0] == {"level": "0", "message": "line 0"}
     assert stand.counts.count(("log", "dropped")) == 30
 
 
