@@ -143,6 +143,10 @@ def describe_exit(
         return Exit(code or 255, signal, reason, detail, retry=stopped_by is Event.DRAIN)
     if spawn_problem is not None:
         return Exit(126, None, "spawn-failed", spawn_problem, retry=True)
+    return _ended_by_itself(code, signal, last_lines, callbacks_delivered)
+
+
+def _ended_by_itself(code: int, signal: int | None, last_lines: tuple[str, ...], callbacks_delivered: bool) -> Exit:
     said = " / ".join(last_lines[-3:])
     if code == 0:
         if not callbacks_delivered:
