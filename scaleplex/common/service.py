@@ -173,8 +173,9 @@ def make_app(
 def gunicorn_settings(*, bind: str, secret: Secret | None, threads: int) -> dict[str, object]:
     """Return gunicorn's settings of a service; its ``gunicorn_conf`` module puts them into its globals.
 
-    One process with threads: the state is in memory, one lock guards it. The time-out watches the process, not the
-    request, so a streamed answer may last for hours. The control socket would be created below ``$HOME``.
+    One process with threads: the state is in memory, one lock guards it. No watchdog: gunicorn closes connections in
+    its main loop and gives each client up to two seconds to close its end; a few that do not would look like a hung
+    process, and the cure would end every film. The control socket would be created below ``$HOME``.
 
     Raises:
         ConfigError: the address is beyond loopback and there is no secret.
@@ -185,7 +186,7 @@ def gunicorn_settings(*, bind: str, secret: Secret | None, threads: int) -> dict
         "workers": 1,
         "worker_class": "gthread",
         "threads": threads,
-        "timeout": 30,
+        "timeout": 0,
         "graceful_timeout": 25,
         "keepalive": 75,
         "control_socket_disable": True,

@@ -1,5 +1,7 @@
 """The signed outgoing session of the services and the command line: requests with a signature and time-outs."""
 
+from collections.abc import Mapping
+
 import requests
 
 from scaleplex.common.log import Secret
@@ -25,6 +27,7 @@ class SignedSession:
         *,
         json: object = None,
         body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         read_seconds: float = READ_SECONDS,
     ) -> requests.Response:
@@ -33,13 +36,16 @@ class SignedSession:
         Args:
             json: sent as a JSON body when not None; dicts, lists, strings, integers, booleans and None.
             body: sent as it is otherwise.
+            headers: sent beside those of the body and the signature; not signed.
 
         Raises:
             requests.RequestException: it could not be sent, or no answer came in time.
         """
         payload = body if json is None else wire.dump_json(json).encode()
-        headers = {"Content-Type": "application/json"} if json is not None else {}
-        prepared = self._session.prepare_request(requests.Request(method, url, data=payload or None, headers=headers))
+        sent = dict(headers or {})
+        if json is not None:
+            sent["Content-Type"] = "application/json"
+        prepared = self._session.prepare_request(requests.Request(method, url, data=payload or None, headers=sent))
         if self._secret is not None:
             prepared.headers[wire.AUTH_HEADER] = wire.sign_request(
                 self._secret.reveal(), method, prepared.path_url, payload, wall_clock_ms(), new_nonce()

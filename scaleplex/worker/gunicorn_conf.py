@@ -19,9 +19,6 @@ _config.check()
 globals().update(
     gunicorn_settings(bind=_config.bind, secret=load_secret(os.environ, PREFIX), threads=_config.threads),
     proc_name="scaleplex-worker",
-    # No watchdog. gunicorn closes connections in its main loop and gives each client up to two seconds to close its
-    # end; a few that do not would look like a hung process, and the cure would end every film on this worker.
-    timeout=0,
 )
 
 

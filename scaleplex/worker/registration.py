@@ -1,6 +1,5 @@
 """Tells the orchestrators that this worker is here, when they are configured: push discovery and heartbeat."""
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 
@@ -46,16 +45,15 @@ class Registrar:
         session = SignedSession(self._secret)
         while not self._stop.is_set():
             message = Registration(self._url, self._capability()).to_json()
-            body = json.dumps(message).encode()  # wire.dump_json knows no floats
             for orchestrator in self._orchestrators:
-                self._register(session, orchestrator, body)
+                self._register(session, orchestrator, message)
             self._stop.wait(PERIOD_SECONDS)
         session.close()
 
-    def _register(self, session: SignedSession, orchestrator: str, body: bytes) -> None:
+    def _register(self, session: SignedSession, orchestrator: str, message: dict[str, object]) -> None:
         try:
             status = session.request(
-                "POST", orchestrator + "/register", body=body, read_seconds=READ_SECONDS
+                "POST", orchestrator + "/register", json=message, read_seconds=READ_SECONDS
             ).status_code
             problem = None if status < 300 else f"it answered {status}"
         except requests.RequestException as exc:

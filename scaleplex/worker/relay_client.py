@@ -23,8 +23,6 @@ class RelayClient(SignedSession):
         Raises:
             OSError: it could not be delivered (``requests.RequestException`` is one).
         """
-        if last:
-            self._session.headers[LAST_HEADER] = "1"
         try:
             return self._send(method, url, last)
         except requests.exceptions.ConnectTimeout:
@@ -33,6 +31,11 @@ class RelayClient(SignedSession):
             return self._send(method, url, last)
 
     def _send(self, method: str, url: str, last: bool) -> Reply:
-        read_seconds = LAST_READ_SECONDS if last else READ_SECONDS
-        answer = self.request(method, url, connect_seconds=CONNECT_SECONDS, read_seconds=read_seconds)
+        answer = self.request(
+            method,
+            url,
+            headers={LAST_HEADER: "1"} if last else None,
+            connect_seconds=CONNECT_SECONDS,
+            read_seconds=LAST_READ_SECONDS if last else READ_SECONDS,
+        )
         return Reply(answer.status_code, answer.text[:BODY_MAX_CHARS])
