@@ -1,0 +1,1 @@
+"""Our real ffmpeg on generated sources: what each patch of scaleplex-ffmpeg is there for."""
