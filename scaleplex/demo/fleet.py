@@ -53,6 +53,7 @@ class Fleet:
         media_dir: Path | None = None,
         players_dir: Path | None = None,
         pms_settings: Settings | None = None,
+        relay_settings: Settings | None = None,
         worker_settings: Settings | None = None,
         shim_settings: Settings | None = None,
     ) -> Iterator["Fleet"]:
@@ -64,6 +65,7 @@ class Fleet:
             media_dir: a folder with clips and a ``library.json``; the demo's own otherwise.
             players_dir: ``node_modules`` with the page's players; only a browser needs it.
             pms_settings: further settings without their prefix, for example ``{"SEGMENT_SECONDS": "5"}``.
+            relay_settings: the same for the relay.
             worker_settings: the same for every worker.
             shim_settings: the same for the shim.
 
@@ -73,7 +75,8 @@ class Fleet:
         media = media_dir or ensure_library()
         own = Path(tempfile.mkdtemp(prefix="scaleplex-fleet-")) if base is None else base
         own.mkdir(parents=True, exist_ok=True)
-        fleet = cls._plan(own.resolve(), workers, media, players_dir, pms_settings or {}, worker_settings or {})
+        more = [dict(settings or {}) for settings in (pms_settings, relay_settings, worker_settings)]
+        fleet = cls._plan(own.resolve(), workers, media, players_dir, *more)
         try:
             fleet._write_files(shim_settings or {})
             fleet._start()
@@ -85,7 +88,14 @@ class Fleet:
 
     @classmethod
     def _plan(
-        cls, base: Path, workers: int, media: Path, players: Path | None, pms: Settings, worker: Settings
+        cls,
+        base: Path,
+        workers: int,
+        media: Path,
+        players: Path | None,
+        pms: Settings,
+        relay: Settings,
+        worker: Settings,
     ) -> "Fleet":
         ports = [take_port() for _ in range(3 + workers)]
         pms_port, relay_port, orchestrator_port, *worker_ports = ports
@@ -120,6 +130,7 @@ class Fleet:
                     "PLEX_URL": pms_port.url,
                     "RUNTIME_DIR": str(base / "run"),
                     **with_secret,
+                    **relay,
                 },
             ),
             orchestrator=service(
