@@ -53,13 +53,20 @@ def find_ffmpeg(program: str = "ffmpeg") -> Path:
 
 
 def find_chromium() -> Path:
-    """Return the path of the browser that plays the demo."""
-    found = shutil.which("chromium")
-    if CHROMIUM.exists() or found is None:
-        if CHROMIUM.exists():
-            return CHROMIUM
-        raise ToolMissingError(detail="no chromium on this machine", hint="apt-get install chromium")
-    return Path(found)
+    """Return the browser that plays the demo: ``SCALEPLEX_BROWSER``, or the distribution's Chromium.
+
+    Raises:
+        ToolMissingError: there is none.
+    """
+    chosen = os.environ.get("SCALEPLEX_BROWSER")
+    candidates = [chosen] if chosen else [str(CHROMIUM), shutil.which("chromium") or ""]
+    for candidate in candidates:
+        if candidate and os.access(candidate, os.X_OK):
+            return Path(candidate)
+    raise ToolMissingError(
+        detail=f"{chosen} cannot be run." if chosen else "There is no chromium on this machine.",
+        hint="apt-get install chromium, or set SCALEPLEX_BROWSER to the path of a Chromium.",
+    )
 
 
 def find_font() -> Path:

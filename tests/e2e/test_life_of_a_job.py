@@ -76,7 +76,9 @@ def test_a_seek_leaves_only_the_new_job_running(fleet: Fleet, client: Client, ov
     client.fetch(51)
     assert client.violations() == []
     old, new = client.jobs()
-    assert (old["killed"], new["first_number"]) == (True, 50)
+    # With an overlap the fleet may have ended the old job before the server kills it: the new one supersedes it.
+    assert old["exit_code"] not in (None, 0)
+    assert new["first_number"] == 50
 
 
 def test_a_stop_ends_ffmpeg_and_removes_every_trace(fleet: Fleet, client: Client) -> None:

@@ -17,7 +17,7 @@ class Client:
     """One playback."""
 
     fleet: Fleet
-    protocol: str
+    protocol: str  # dash, hls, or hls-mkv: HLS with Matroska segments
     item: str = "/library/metadata/1"
     session: str = field(default_factory=lambda: f"{uuid.uuid4().hex[:16]}-com-plexapp-android")
     http: requests.Session = field(default_factory=requests.Session)
@@ -30,8 +30,12 @@ class Client:
     def start(self, **query: object) -> str:
         """Ask for the manifest; ``videoQualityName``, ``offset`` and ``audioStreamIndex`` say what is wanted."""
         name = "start.mpd" if self.protocol == "dash" else "start.m3u8"
-        answer = self.get(f"{UNIVERSAL}/{name}", session=self.session, path=self.item, protocol=self.protocol, **query)
-        if self.protocol == "hls":
+        if self.protocol == "hls-mkv":
+            target = "add-transcode-target(type=videoProfile&context=streaming&protocol=hls&container=mkv)"
+            query["X-Plex-Client-Profile-Extra"] = target
+        asked = self.protocol.removesuffix("-mkv")
+        answer = self.get(f"{UNIVERSAL}/{name}", session=self.session, path=self.item, protocol=asked, **query)
+        if self.protocol != "dash":
             self.get(f"{UNIVERSAL}/session/{self.session}/base/index.m3u8")
         return answer.text
 
@@ -45,9 +49,11 @@ class Client:
     def fetch_to_files(self, first: int, count: int, folder: Path) -> list[Path]:
         """Fetch segments in order and return the files to decode: picture and sound, for HLS twice the same one."""
         segments = [self.fetch(number) for number in range(first, first + count)]
-        if self.protocol == "hls":
-            path = folder / f"{first}-{count}.ts"
-            path.write_bytes(b"".join(part for segment in segments for part in segment))
+        if self.protocol != "dash":
+            base = f"{UNIVERSAL}/session/{self.session}/base"
+            head = self.get(f"{base}/header").content if self.protocol == "hls-mkv" else b""
+            path = folder / f"{first}-{count}.{'mkv' if head else 'ts'}"
+            path.write_bytes(head + b"".join(part for segment in segments for part in segment))
             return [path, path]
         paths = []
         for stream in (0, 1):

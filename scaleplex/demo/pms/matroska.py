@@ -3,6 +3,7 @@
 from scaleplex.demo.pms.boxes import Broken
 
 CLUSTER, TIMESTAMP, HEADER, CUES, VOID, TAGS = 0x1F43B675, 0xE7, 0x1A45DFA3, 0x1C53BB6B, 0xEC, 0x1254C367
+CHECKSUM = 0xBF  # may stand first in any element
 TICK_SECONDS = 0.001
 
 
@@ -49,6 +50,8 @@ def element(data: bytes, at: int) -> tuple[int, int, int]:
 
 def timestamp(data: bytes, at: int) -> float:
     kind, size, body = element(data, at)
+    if kind == CHECKSUM:
+        kind, size, body = element(data, body + size)
     if kind != TIMESTAMP:
         raise Broken(f"a cluster begins with element {kind:x}")
     return int.from_bytes(data[body : body + size], "big") * TICK_SECONDS

@@ -117,13 +117,14 @@ def test_a_broken_transport_segment_is_refused(data: bytes, complaint: str) -> N
         transport.read_segment(data)
 
 
-def cluster(milliseconds: int, extra: bytes = b"") -> bytes:
-    body = b"\xe7\x84" + milliseconds.to_bytes(4, "big") + extra
+def cluster(milliseconds: int, extra: bytes = b"", checksum: bytes = b"") -> bytes:
+    body = checksum + b"\xe7\x84" + milliseconds.to_bytes(4, "big") + extra
     return b"\x1f\x43\xb6\x75" + (0x4000 | len(body)).to_bytes(2, "big") + body
 
 
 def test_the_clusters_of_a_matroska_segment_are_read() -> None:
-    assert matroska.read_clusters(cluster(55003) + cluster(56000)) == [55.003, 56.0]
+    with_checksum = cluster(56000, checksum=b"\xbf\x84\0\0\0\0")
+    assert matroska.read_clusters(cluster(55003) + with_checksum) == [55.003, 56.0]
 
 
 @pytest.mark.parametrize(
