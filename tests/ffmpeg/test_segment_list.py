@@ -104,7 +104,7 @@ def test_a_list_in_a_file_keeps_to_its_size(ffmpeg: Path, clip: Path, tmp_path: 
 
 def test_a_server_that_cannot_be_reached_does_not_end_the_job(ffmpeg: Path, clip: Path, tmp_path: Path) -> None:
     said = job(ffmpeg, clip, tmp_path, to=unused_url(), options=())
-    assert "Failed to open segment list" in said
+    assert "Failed to send segment list" in said
     assert "media-00015.ts" in sizes(tmp_path)
 
 
