@@ -99,71 +99,22 @@ class Fleet:
     ) -> "Fleet":
         ports = [take_port() for _ in range(3 + workers)]
         pms_port, relay_port, orchestrator_port, *worker_ports = ports
-        transcode = base / "transcode"
-        with_secret = {"SECRET_FILE": str(base / "fleet-secret")}
+        own = {"SECRET_FILE": str(base / "fleet-secret")}
+        relay = {"PLEX_URL": pms_port.url, "RUNTIME_DIR": str(base / "run"), **own, **relay}
+        orchestrator = {"WORKERS_LIST": ",".join(port.url for port in worker_ports), "POLL_SECONDS": "0.5", **own}
+        pms = pms_settings_of(base, media, players, pms_port) | dict(pms)
         return cls(
             base=base,
             secret=secrets.token_hex(32),
-            pms=service(
-                "standin",
-                "scaleplex.demo.pms",
-                pms_port,
-                base,
-                "/standin/library",
-                {
-                    "MEDIA_DIR": str(media),
-                    "TRANSCODE_DIR": str(transcode),
-                    "TRANSCODER": str(base / "Plex Transcoder"),
-                    "PLAYERS_DIR": str(players or ""),
-                    "EVENTS_FILE": str(base / "run/events.jsonl"),
-                    "ARGV_ORIGIN": pms_port.url,
-                    **pms,
-                },
-            ),
-            relay=service(
-                "relay",
-                "scaleplex.relay",
-                relay_port,
-                base,
-                "/readyz",
-                {
-                    "PLEX_URL": pms_port.url,
-                    "RUNTIME_DIR": str(base / "run"),
-                    **with_secret,
-                    **relay,
-                },
-            ),
+            pms=service("standin", "scaleplex.demo.pms", pms_port, base, "/standin/library", pms),
+            relay=service("relay", "scaleplex.relay", relay_port, base, "/readyz", relay),
             orchestrator=service(
-                "orchestrator",
-                "scaleplex.orchestrator",
-                orchestrator_port,
-                base,
-                "/readyz",
-                {
-                    "WORKERS_LIST": ",".join(port.url for port in worker_ports),
-                    "POLL_SECONDS": "0.5",
-                    **with_secret,
-                },
+                "orchestrator", "scaleplex.orchestrator", orchestrator_port, base, "/readyz", orchestrator
             ),
             workers=[
                 service(
-                    "worker",
-                    "scaleplex.worker",
-                    port,
-                    base,
-                    "/readyz",
-                    {
-                        "WORKER_ID": f"worker-{number}",
-                        "MEDIA_ROOTS": str(media),
-                        "TRANSCODE_ROOT": str(transcode),
-                        "FFMPEG": str(find_ffmpeg()),
-                        "FFPROBE": str(find_ffmpeg("ffprobe")),
-                        "STATE_DIR": str(base / f"state-{number}"),
-                        "PLEX_PORT": str(pms_port.number),
-                        "BACKEND": "sw",
-                        **with_secret,
-                        **worker,
-                    },
+                    *("worker", "scaleplex.worker", port, base, "/readyz"),
+                    worker_settings_of(base, media, number, pms_port) | own | dict(worker),
                     f"worker-{number}",
                 )
                 for number, port in enumerate(worker_ports, 1)
@@ -260,3 +211,27 @@ def service(
     start = f"SCALEPLEX_{prefix.upper()}_"
     named = {start + key: value for key, value in {"BIND": port.address, **settings}.items()}
     return Service(name or prefix, package, port, named, base / f"{name or prefix}.log", ready_path)
+
+
+def pms_settings_of(base: Path, media: Path, players: Path | None, port: Port) -> dict[str, str]:
+    return {
+        "MEDIA_DIR": str(media),
+        "TRANSCODE_DIR": str(base / "transcode"),
+        "TRANSCODER": str(base / "Plex Transcoder"),
+        "PLAYERS_DIR": str(players or ""),
+        "EVENTS_FILE": str(base / "run/events.jsonl"),
+        "ARGV_ORIGIN": port.url,
+    }
+
+
+def worker_settings_of(base: Path, media: Path, number: int, pms_port: Port) -> dict[str, str]:
+    return {
+        "WORKER_ID": f"worker-{number}",
+        "MEDIA_ROOTS": str(media),
+        "TRANSCODE_ROOT": str(base / "transcode"),
+        "FFMPEG": str(find_ffmpeg()),
+        "FFPROBE": str(find_ffmpeg("ffprobe")),
+        "STATE_DIR": str(base / f"state-{number}"),
+        "PLEX_PORT": str(pms_port.number),
+        "BACKEND": "sw",
+    }
