@@ -76,11 +76,18 @@ def open_page(url: str) -> Iterator[Any]:
         ToolMissingError: Playwright or Chromium is not installed.
     """
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError as exc:
         raise ToolMissingError("The Python package playwright is missing.", "pip install 'scaleplex[dev]'") from exc
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=list(FLAGS))
+        program = str(find_chromium())
+        try:
+            browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        except Error as exc:
+            first_line = str(exc).splitlines()[0]
+            raise ToolMissingError(
+                f"{program} does not start: {first_line}", "Try it with --headless by hand."
+            ) from exc
         try:
             page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
             page.goto(url)

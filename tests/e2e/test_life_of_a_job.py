@@ -27,7 +27,7 @@ LATE_SECONDS = 1.5  # after that the stand-in counts callbacks and files of a ki
 def client(fleet: Fleet) -> Iterator[Client]:
     client = Client(fleet, "dash", session=str(uuid.uuid4()))
     yield client
-    fleet.control(force_throttle=None, overlap_seek=False, throttle_buffer_seconds=60)
+    fleet.control(force_throttle=None, overlap_seek=False, throttle_buffer_seconds=60, idle_seconds=180)
     client.stop()
 
 
@@ -89,6 +89,14 @@ def test_a_stop_ends_ffmpeg_and_removes_every_trace(fleet: Fleet, client: Client
     time.sleep(LATE_SECONDS)
     assert client.violations() == []
     assert list((fleet.base / "transcode/Transcode/Sessions").iterdir()) == []
+
+
+def test_a_client_that_falls_silent_loses_its_transcode(fleet: Fleet, client: Client) -> None:
+    client.start(videoQualityName="720p")
+    assert fleet.ffmpeg_pids() != []
+    fleet.control(idle_seconds=1)
+    await_true(lambda: fleet.ffmpeg_pids() == [], 5.0)
+    assert client.violations() == []
 
 
 def test_ffmpeg_is_gone_within_a_second_of_its_shim(fleet: Fleet) -> None:
