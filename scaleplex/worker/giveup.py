@@ -1,0 +1,78 @@
+"""Where in a command line the translator gave up, for the log and for `scaleplex explain`.
+
+The translator says what it did not understand (`filter:yadif`); whoever has to report it wants to find it. Like labels,
+the answer holds names of options and filters only, never a value, so that it may be logged anywhere.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from scaleplex.ffmpeg import argv as language
+from scaleplex.ffmpeg import filtergraph
+from scaleplex.ffmpeg.argv import Option
+from scaleplex.ffmpeg.filtergraph import Filter
+
+_GRAPHS = ("filter_complex", "vf", "filter")
+_COUNTED = re.compile(r"[a-z0-9_:.-]{1,48}")
+
+
+def where(words: Sequence[str], reason: str) -> str:
+    """Return the place a reason speaks of, an empty text when it speaks of none.
+
+    Args:
+        words: the command line as Plex wrote it.
+        reason: what follows `bail:`.
+    """
+    kind, _, name = reason.partition(":")
+    if kind == "filter":
+        return _filter(words, lambda found: found.name == ("" if name == "unreadable" else name))
+    if kind == "burn":
+        wanted = "inlineass" if name == "text" else "overlay"
+        return _filter(words, lambda found: found.name.startswith(wanted))
+    if kind == "size":
+        return _filter(words, lambda found: found.name.startswith("scale"))
+    if kind in ("encoder", "decoder"):
+        return _codec(words, name, is_input=kind == "decoder")
+    if reason == "no-video-graph":
+        return _first(words, "map")
+    return ""
+
+
+def counted(reason: str) -> str:
+    """Return a reason fit for a metric: a name out of a strange command line must not make a series of its own."""
+    return reason if _COUNTED.fullmatch(reason) else f"{reason.partition(':')[0][:24]}:other"
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[int, Option, bool, int]]:
+    """Yield each option with the number of its first word from 1, whether it belongs to an input, and that's number."""
+    word, counts = 1, {True: 0, False: 0}
+    command = language.parse(words)
+    for file in command.files:
+        for option in file.options:
+            yield word, option, file.is_input, counts[file.is_input]
+            word += len(option.words())
+        counts[file.is_input] += 1
+        word += 2 if file.is_input else 1
+    for option in command.trailing:
+        yield word, option, False, counts[False]
+        word += len(option.words())
+
+
+def _filter(words: Sequence[str], wanted: Callable[[Filter], bool]) -> str:
+    for word, option, _, _ in _options(words):
+        if option.key in _GRAPHS and option.value:
+            for number, found in enumerate(filtergraph.parse(option.value).filters(), 1):
+                if wanted(found):
+                    return f"word {word}, {option.flag}, filter {number}" + (f" ({found.name})" if found.name else "")
+    return ""
+
+
+def _codec(words: Sequence[str], name: str, is_input: bool) -> str:
+    for word, option, of_input, number in _options(words):
+        if option.key == "codec" and option.value == name and of_input is is_input:
+            return f"word {word}, {option.flag} of {'input' if is_input else 'output'} {number}"
+    return ""
+
+
+def _first(words: Sequence[str], key: str) -> str:
+    return next((f"word {word}, {option.flag}" for word, option, _, _ in _options(words) if option.key == key), "")
