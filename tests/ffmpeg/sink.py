@@ -52,13 +52,13 @@ class Sink:
         """Return when everything that was sent before has been noted; ffmpeg does not wait for answers."""
         if self.reset:
             return
-        with socket.create_connection(self._server.server_address, timeout=10) as last:
+        with socket.create_connection(("127.0.0.1", self._server.server_port), timeout=10) as last:
             last.sendall(b"GET /drain HTTP/1.0\r\n\r\n")
             while last.recv(4096):
                 pass
 
     def url(self, path: str = "/manifest") -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+        return f"http://127.0.0.1:{self._server.server_port}{path}"
 
     @property
     def bodies(self) -> list[str]:

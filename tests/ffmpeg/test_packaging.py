@@ -1,8 +1,10 @@
 """The package installs beside the distribution's ffmpeg, runs, and goes away without a trace. Needs root."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +48,15 @@ def files_of(package: str) -> set[str]:
 
 
 @pytest.fixture
-def deb() -> Iterator[Path]:
+def only_one() -> Iterator[None]:
+    """Keep other test runs on this machine out: what one finds installed would be the doing of the other."""
+    with Path(tempfile.gettempdir(), f"{PACKAGE}.test-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def deb(only_one: None) -> Iterator[Path]:
     """The built package; afterwards it is installed if and only if it was before."""
     (built,) = build_dir().resolve().glob("*.deb")
     before = status(PACKAGE)
