@@ -84,10 +84,8 @@ def open_page(url: str) -> Iterator[Any]:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         except Error as exc:
-            first_line = str(exc).splitlines()[0]
-            raise ToolMissingError(
-                f"{program} does not start: {first_line}", "Try it with --headless by hand."
-            ) from exc
+            detail = f"{program} does not start: {str(exc).splitlines()[0]}"
+            raise ToolMissingError(detail, "Try it with --headless by hand.") from exc
         try:
             page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
             page.goto(url)

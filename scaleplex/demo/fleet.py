@@ -73,18 +73,17 @@ class Fleet:
             ServiceFailed: a part did not become ready.
         """
         media = media_dir or ensure_library()
-        own = Path(tempfile.mkdtemp(prefix="scaleplex-fleet-")) if base is None else base
-        own.mkdir(parents=True, exist_ok=True)
         more = [dict(settings or {}) for settings in (pms_settings, relay_settings, worker_settings)]
-        fleet = cls._plan(own.resolve(), workers, media, players_dir, *more)
-        try:
+        with contextlib.ExitStack() as at_the_end:
+            own = Path(tempfile.mkdtemp(prefix="scaleplex-fleet-")) if base is None else base
+            if base is None:
+                at_the_end.callback(shutil.rmtree, own, ignore_errors=True)
+            own.mkdir(parents=True, exist_ok=True)
+            fleet = cls._plan(own.resolve(), workers, media, players_dir, *more)
+            at_the_end.callback(fleet.stop)
             fleet._write_files(shim_settings or {})
             fleet._start()
             yield fleet
-        finally:
-            fleet.stop()
-            if base is None:
-                shutil.rmtree(own, ignore_errors=True)
 
     @classmethod
     def _plan(

@@ -1,4 +1,4 @@
-"""A fleet on loopback for each module; ``fleet_settings`` in a module changes how it is started."""
+"""A fleet on loopback for each module; ``FLEET_SETTINGS`` in a module changes how it is started."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +16,11 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     try:
         find_ffmpeg()
         ensure_library()
+        settings = getattr(request.module, "FLEET_SETTINGS", {})
+        if callable(settings):
+            settings = settings()
     except ToolMissingError as missing:
         pytest.skip(str(missing))
-    settings = getattr(request.module, "FLEET_SETTINGS", {})
     with Fleet.running(**settings) as running:
         base = running.base
         yield running

@@ -18,12 +18,16 @@ COMMAND = [sys.executable, "-m", "scaleplex.cli.main", "demo", "--once"]
 LIMIT_SECONDS = 90.0
 STOP_SECONDS = 20.0
 
-try:
-    find_chromium()
-    find_ffmpeg()
-    ensure_players()
-except ToolMissingError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
+
+@pytest.fixture(scope="module", autouse=True)
+def _tools() -> None:
+    """Skip where the demo cannot run."""
+    try:
+        find_chromium()
+        find_ffmpeg()
+        ensure_players()
+    except ToolMissingError as missing:
+        pytest.skip(str(missing))
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -86,9 +86,9 @@ class SessionTable:
             if failed:
                 session.failures += 1
                 if session.failures > MAX_FAILURES:
-                    raise UpstreamError(
-                        "The transcoder failed again and again.", "Look at /standin/report for its words."
-                    )
+                    words = output_of(session.job.stderr).decode(errors="replace")[-500:] if session.job else ""
+                    detail = f"The transcoder failed again and again; its last words: {words or 'none'}"
+                    raise UpstreamError(detail, "Look at /standin/report.")
             self._replace(session, session.decision.at(number, cautious=failed))
 
     def stop(self, session_id: str) -> None:
