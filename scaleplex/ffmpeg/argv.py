@@ -82,6 +82,11 @@ class File:
         place = next(i for i, option in enumerate(self.options) if option is anchor) + 1
         return replace(self, options=(*self.options[:place], *new, *self.options[place:]))
 
+    def insert_before(self, anchor: Option, new: Sequence[Option]) -> File:
+        """Return the file with options placed directly in front of one that it holds."""
+        place = next(i for i, option in enumerate(self.options) if option is anchor)
+        return replace(self, options=(*self.options[:place], *new, *self.options[place:]))
+
     def without(self, unwanted: Callable[[Option], bool]) -> File:
         """Return the file without the options the predicate names."""
         kept = tuple(option for option in self.options if not unwanted(option))

@@ -2,6 +2,6 @@
 
 from scaleplex.translator.facts.model import Facts, Source, SourceStream
 from scaleplex.translator.pipeline import BackendError, Translation, translate
-from scaleplex.translator.plan import Site
+from scaleplex.translator.plan import Hardware, Site
 
-__all__ = ["BackendError", "Facts", "Site", "Source", "SourceStream", "Translation", "translate"]
+__all__ = ["BackendError", "Facts", "Hardware", "Site", "Source", "SourceStream", "Translation", "translate"]

@@ -11,10 +11,22 @@ KINDS: dict[str, tuple[str, str]] = {
     "bail": (
         (
             "The command was not understood well enough to be planned. It was only cleaned of what our ffmpeg cannot"
-            " parse. `burn:text` and `burn:bitmap` mean a subtitle would have to be drawn into the picture; a worker"
-            " refuses those, so that the transcoder on the Plex host plays them."
+            " parse. `burn:text` and `burn:bitmap` mean a subtitle would have to be drawn into the picture by an ffmpeg"
+            " that has no `inlineass`; a worker refuses those, so that the transcoder on the Plex host plays them."
         ),
         "bail:burn:text",
+    ),
+    "where": ("The place in the command that was not understood.", "where:-filter_complex, filter 2 of 4"),
+    "policy": (
+        (
+            "The command stays in software although the worker has hardware. `no-plex-pass`: Plex itself would not use"
+            " hardware without a Plex Pass. `follow`: the worker is told to follow Plex's choice."
+        ),
+        "policy:no-plex-pass:software",
+    ),
+    "fallback": (
+        "The worker's hardware lacks this capability, so the processor does it; `:10` is ten bits.",
+        "fallback:encode:hevc:10",
     ),
     "callback": (
         "A callback URL on the Plex host's loopback address now points at the relay.",

@@ -9,7 +9,7 @@ from scaleplex.common.errors import ScaleplexError
 from scaleplex.ffmpeg import argv as language
 from scaleplex.ffmpeg.argv import Command
 from scaleplex.translator import facts as facts_of
-from scaleplex.translator.backends import sw
+from scaleplex.translator.backends import nvenc, sw, vaapi
 from scaleplex.translator.backends.base import Backend
 from scaleplex.translator.facts.model import Facts, Source
 from scaleplex.translator.labels import Labels
@@ -29,10 +29,7 @@ from scaleplex.translator.plan import Bail, Context, Site
 
 Pass = Callable[[Command, Context], Command]
 
-BACKENDS: dict[str, Backend] = {"sw": sw.BACKEND}
-
-#: Backends that have a name and no code yet.
-PLANNED = ("vaapi", "nvenc")
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (vaapi.BACKEND, nvenc.BACKEND, sw.BACKEND)}
 
 PIPELINE: tuple[Pass, ...] = (
     callbacks.callbacks,
@@ -42,7 +39,7 @@ PIPELINE: tuple[Pass, ...] = (
     video_encoder.video_encoder,
     audio.audio,
     subtitles.font_paths,
-    subtitles.null_sink,
+    subtitles.burn,
     timing.timing,
     muxer.muxer,
 )
@@ -57,7 +54,7 @@ CLEAN_ONLY: tuple[Pass, ...] = (
 
 
 class BackendError(ScaleplexError):
-    """A backend was asked for that commands cannot be translated to."""
+    """A backend was asked for that does not exist."""
 
     code = "no-backend"
     status = 422
@@ -95,22 +92,26 @@ def translate(
         argv: the arguments Plex gave, the program name not included.
         env: the environment Plex gave.
         source: what was probed of the inputs, None when nothing was.
-        backend: `sw`; `vaapi` and `nvenc` are not built yet.
+        backend: `vaapi`, `nvenc` or `sw`.
         site: where the command will run.
     Raises:
-        BackendError: there is no such backend, or it is not built yet.
+        BackendError: there is no such backend.
     """
     chosen = _backend(backend)
     command = language.parse(argv)
     facts = facts_of.collect(command, source)
-    plan = chosen.plan(facts, source)
+    plan = chosen.plan(facts, source, site)
     labels = Labels()
     if isinstance(plan, Bail):
         bail, passes = plan.reason, CLEAN_ONLY
         labels.add("bail", bail)
+        if plan.where is not None:
+            labels.add("where", plan.where)
         context = Context(facts, source, site, labels)
     else:
         bail, passes = None, PIPELINE
+        for kind, detail in plan.notes:
+            labels.add(kind, detail)
         context = Context(facts, source, site, labels, plan)
     for step in passes:
         command = step(command, context)
@@ -121,8 +122,6 @@ def translate(
 
 def _backend(name: str) -> Backend:
     found = BACKENDS.get(name)
-    if found is not None:
-        return found
-    if name in PLANNED:
-        raise BackendError(f"The backend {name!r} is not built yet.", "Set the worker's backend to sw.")
-    raise BackendError(f"There is no backend {name!r}.", f"Known are {', '.join((*BACKENDS, *PLANNED))}.")
+    if found is None:
+        raise BackendError(f"There is no backend {name!r}.", f"Known are {', '.join(BACKENDS)}.")
+    return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from scaleplex.translator.facts import codecs, graph, model
-from scaleplex.translator.facts.model import Facts, Source
-from scaleplex.translator.plan import Bail, Plan
+from scaleplex.translator.facts.model import Facts, Source, Video
+from scaleplex.translator.plan import Bail, Plan, Site
 
 
 class Backend(ABC):
@@ -20,14 +20,14 @@ class Backend(ABC):
     name: str
 
     @abstractmethod
-    def plan(self, facts: Facts, source: Source | None) -> Plan | Bail:
+    def plan(self, facts: Facts, source: Source | None, site: Site) -> Plan | Bail:
         """Return the plan for a command, or why there is none.
 
         A plan must be a fixed point: planning again from the facts of the translated command gives the same plan.
         """
 
 
-def doubt(facts: Facts) -> Bail | None:
+def doubt(facts: Facts, site: Site) -> Bail | None:
     """Return why no backend should plan this command, None when nothing speaks against it.
 
     Source: "when to give up" of the argument shapes; what is not recognised is not guessed.
@@ -40,17 +40,38 @@ def doubt(facts: Facts) -> Bail | None:
     if video is None or not video.encodes or facts.kind == model.THUMBNAILS:
         return None
     if video.encoder not in codecs.VIDEO_ENCODERS:
-        return Bail(f"encoder:{video.encoder}")
+        return Bail(f"encoder:{video.encoder}", f"-codec:{video.specifier} of the first output")
+    return _graph_doubt(video) or _picture_doubt(facts, video, site)
+
+
+def _graph_doubt(video: Video) -> Bail | None:
     if video.graph is None:
-        return Bail("no-video-graph")
-    for name in video.filters:
+        return Bail("no-video-graph", f"-map {video.pad} of the first output")
+    for place, name in enumerate(video.filters, 1):
         if name not in graph.REPLACEABLE:
-            return Bail(f"filter:{name or 'unreadable'}")
+            where = f"-filter_complex, filter {place} of {len(video.filters)}"
+            return Bail(f"filter:{name or 'unreadable'}", where)
     if video.decoder is not None and video.decoder not in codecs.VIDEO_DECODERS:
-        return Bail(f"decoder:{video.decoder}")
+        return Bail(f"decoder:{video.decoder}", f"-codec:{video.decoder_specifier} of the first input")
+    return None
+
+
+def _picture_doubt(facts: Facts, video: Video, site: Site) -> Bail | None:
+    if facts.subtitle.mode.startswith("burn-") and not site.burn:
+        return Bail(facts.subtitle.mode.replace("-", ":"))
+    if not plain(video.width) or not plain(video.height):
+        return Bail("size", "-filter_complex")
     return None
 
 
 def plain(text: str | None) -> bool:
     """Return whether a size may be put into a graph without escaping."""
     return text is None or all(char.isalnum() or char in "-+*/._" for char in text)
+
+
+def encodes(facts: Facts) -> Video | None:
+    """Return the video stream of a command that has one to encode and a graph to plan."""
+    video = facts.video
+    if video is None or facts.kind == model.THUMBNAILS or video.encoder not in codecs.VIDEO_ENCODERS:
+        return None
+    return video

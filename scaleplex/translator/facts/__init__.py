@@ -6,6 +6,7 @@ from scaleplex.ffmpeg import specifier, values
 from scaleplex.ffmpeg.argv import Command, File, Option
 from scaleplex.translator.facts import codecs, model
 from scaleplex.translator.facts import graph as graphs
+from scaleplex.translator.facts.graph import GraphFacts
 from scaleplex.translator.facts.model import AudioStream, Facts, OutputFile, Source, Subtitle, Video
 from scaleplex.translator.facts.streams import OutputStream, graphs_of, probed, streams_of
 
@@ -31,7 +32,7 @@ def collect(command: Command, source: Source | None) -> Facts:
     kind = _kind(command, video)
     return Facts(
         kind=kind,
-        source_backend=_source_backend(command, video),
+        source_backend=_source_backend(video),
         session=session,
         job=job,
         video=video,
@@ -83,6 +84,7 @@ def _video(command: Command, output: File, streams: tuple[OutputStream, ...]) ->
         pad=pad,
         decoder=hint.value if hint else None,
         decoder_specifier=hint.specifier if hint else None,
+        hwaccel=_hwaccel(command),
         encoder=stream.encoder,
         specifier=stream.specifier,
         graph=stream.graph.text if stream.graph else None,
@@ -124,16 +126,19 @@ def _video_decoder(command: Command, pad: str | None) -> Option | None:
     return next((hint for hint in hints if hint.specifier in texts), None)
 
 
-def _source_backend(command: Command, video: Video | None) -> str:
+def _hwaccel(command: Command) -> str | None:
+    asked = command.inputs[0].every("hwaccel") if command.inputs else ()
+    return asked[0].value if asked and asked[0].value != "none" else None
+
+
+def _source_backend(video: Video | None) -> str:
     """Tell from hardware decode first, then from filters, then from the encoder what the command was written for."""
     if video is None:
         return "none"
     if video.encoder == "copy":
         return "copy"
-    hwaccel = command.inputs[0].every("hwaccel") if command.inputs else ()
-    decode = {"vaapi": "vaapi", "nvdec": "nvenc", "cuda": "nvenc", "cuvid": "nvenc"}.get(
-        hwaccel[0].value or "" if hwaccel else ""
-    )
+    accelerators = {"vaapi": "vaapi", "nvdec": "nvenc", "cuda": "nvenc", "cuvid": "nvenc"}
+    decode = accelerators.get(video.hwaccel or "")
     encode = codecs.VIDEO_ENCODERS.get(video.encoder or "", ("", ""))[1]
     if decode and encode == "sw":
         return "vaapi+sw" if decode == "vaapi" else "nvdec+sw"
@@ -161,14 +166,12 @@ def _audio(command: Command, output: File, stream: OutputStream) -> AudioStream:
 def _subtitle(
     command: Command, source: Source | None, main: tuple[OutputStream, ...], video: Video | None, kind: str
 ) -> Subtitle:
-    mode, pad = "none", None
     facts = graphs.read(graphs.parse(video.graph)) if video and video.graph else None
-    outputs = command.outputs
     if facts and facts.burn:
-        mode = facts.burn
-        bound = outputs[0].every("map_inlineass")
-        pad = facts.burn_pad or (bound[0].value if bound else None)
-    elif kind == model.SUB_SIDE_CHANNEL:
+        return _burn(command, source, facts)
+    mode, pad = "none", None
+    outputs = command.outputs
+    if kind == model.SUB_SIDE_CHANNEL:
         mode, pad = "side-channel", main[0].pad if main else None
     elif extra := next((o for o in outputs[1:] if o.get("segment_format") in _TEXT_FORMATS), None):
         mode, pad = "side-channel", extra.get("map")
@@ -177,6 +180,20 @@ def _subtitle(
     elif soft := next((stream for stream in main if stream.media == "subtitle"), None):
         mode, pad = "copy", soft.pad
     return Subtitle(mode, pad, _subtitle_codec(command, source, pad))
+
+
+def _burn(command: Command, source: Source | None, facts: GraphFacts) -> Subtitle:
+    """Return what is drawn into the picture; a null sink tells the stream when nothing binds it."""
+    outputs = command.outputs
+    pads = [option.value for option in outputs[0].every("map_inlineass")]
+    pads = pads or [sink.get("map") for sink in outputs[1:] if sink.get("f") == "null"]
+    named = (facts.burn_pad,) if facts.burn_pad else tuple(pad for pad in pads if pad)
+    pad = named[0] if named else None
+    codec = _subtitle_codec(command, source, pad)
+    mode = "burn-bitmap" if codec in codecs.BITMAP_SUBTITLES else facts.burn or "none"
+    parsed = specifier.parse_pad(pad or "")
+    stream = probed(source, parsed) if parsed else None
+    return Subtitle(mode, pad, codec, facts.styles, named, stream.animated if stream else None)
 
 
 def _subtitle_codec(command: Command, source: Source | None, pad: str | None) -> str | None:

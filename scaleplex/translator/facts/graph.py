@@ -47,6 +47,11 @@ class GraphFacts:
     gate: str | None
     burn: str | None
     burn_pad: str | None
+    styles: tuple[str, ...]
+
+
+#: Arguments of `inlineass` that are not Plex's styling: paths of its host, and how a worker draws.
+_NOT_STYLE = values.words("font_path fontconfig_file render_height animated_tier_down")
 
 
 def is_audio(graph: Filtergraph) -> bool:
@@ -77,17 +82,25 @@ def read(graph: Filtergraph) -> GraphFacts:
         gate=gate.body() if gate else None,
         burn=burn,
         burn_pad=burn_pad,
+        styles=tuple(_style(found) for found in filters if found.name == "inlineass"),
     )
 
 
 def _burn(graph: Filtergraph, names: tuple[str, ...]) -> tuple[str | None, str | None]:
     """Return how a subtitle is drawn into the picture, and for bitmaps the stream that is drawn."""
     if "inlineass" in names:
-        return "burn-text", None
+        # PMS always states a style; only a plan of ours draws a bitmap through the filter, and says how, not what.
+        drawn = graph.first("inlineass")
+        ours = drawn is not None and drawn.get("render_height") is not None and not _style(drawn)
+        return "burn-bitmap" if ours else "burn-text", None
     if any(name.startswith("overlay") for name in names):
         first = next(iter(graph.filters()))
         return "burn-bitmap", next((label for label in first.inputs if ":" in label), None)
     return None, None
+
+
+def _style(found: Filter) -> str:
+    return ":".join(argument.raw for argument in found.arguments if argument.key not in _NOT_STYLE)
 
 
 def _scales(found: Filter, pad: str | None) -> bool:

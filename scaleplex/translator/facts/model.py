@@ -32,6 +32,9 @@ class SourceStream:
         sample_aspect: `1:1`.
         transfer, primaries, matrix: colour tags in FFmpeg's spelling; `unknown` counts as None.
         input_index: which input of the command the stream belongs to.
+        pixel_format: FFmpeg's name, `yuv420p10le`.
+        animated: whether the events of an ASS stream move or fade.
+        mastering: whether frames carry mastering display metadata.
     """
 
     index: int
@@ -49,6 +52,9 @@ class SourceStream:
     channels: int | None = None
     language: str | None = None
     input_index: int = 0
+    pixel_format: str | None = None
+    animated: bool | None = None
+    mastering: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,17 @@ class Subtitle:
         mode: `none`, `burn-text`, `burn-bitmap`, `copy`, `side-channel`, `sidecar-file`.
         pad: the stream as the command names it, `0:3` or `1:s:0`.
         codec: the probed codec, else what a file name tells, else None.
+        styles: arguments of each `inlineass` filter as they stand, without paths and without what only tells how.
+        pads: the stream of each such filter.
+        animated: whether a burnt ASS stream moves or fades; None when nobody looked.
     """
 
     mode: str = "none"
     pad: str | None = None
     codec: str | None = None
+    styles: tuple[str, ...] = ()
+    pads: tuple[str, ...] = ()
+    animated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,7 @@ class Video:
         index: stream index in the output.
         pad: the source stream, `0:0`.
         decoder: the hint, and decoder_specifier where it stands (`0`, `#0x01`).
+        hwaccel: hardware decoding Plex asks for, None for software.
         encoder: `copy`, an encoder's name, or None when the muxer chooses.
         specifier: the text behind the colon of the output options that belong to the stream.
         graph: text of the filtergraph that feeds it, None without one.
@@ -127,6 +140,7 @@ class Video:
     pad: str | None = None
     decoder: str | None = None
     decoder_specifier: str | None = None
+    hwaccel: str | None = None
     encoder: str | None = None
     specifier: str | None = None
     graph: str | None = None

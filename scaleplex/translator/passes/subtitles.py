@@ -1,4 +1,4 @@
-"""Subtitles: what only served a burn goes when nothing is burnt; paths of the Plex host go always."""
+"""Subtitles: a burn has its stream bound, what only served another one goes, paths of the Plex host go always."""
 
 from __future__ import annotations
 
@@ -33,23 +33,47 @@ def font_paths(command: Command, context: Context) -> Command:
     return command.map_options(change)
 
 
-def null_sink(command: Command, context: Context) -> Command:
-    """Remove the output that makes a burnt subtitle decode, when nothing is burnt."""
-    if context.facts.subtitle.mode.startswith("burn-"):
-        return command
+def burn(command: Command, context: Context) -> Command:
+    """Bind the streams the graph draws, and remove the outputs and bindings nothing needs any more.
+
+    The null sink makes Plex's transcoder decode an embedded subtitle; ours decodes what is bound. For a staged file it
+    stays, since nothing else may read that.
+    """
+    binds = _binds(context)
     files: list[File] = []
-    for place, file in enumerate(command.files):
-        sink = not file.is_input and file.get("f") == "null" and file.has("map") and place > 0
-        if sink and any(not earlier.is_input for earlier in files):
+    for file in command.files:
+        sink = not file.is_input and file.get("f") == "null" and file.has("map")
+        if sink and any(not earlier.is_input for earlier in files) and not _needed(file, binds):
             context.labels.add("output", "null")
         else:
             files.append(file)
     command = Command(tuple(files), command.trailing)
+    if tuple(o.value for o in command.options() if o.key == "map_inlineass") == binds:
+        return command
 
     def change(option: Option) -> Option | None:
         if option.key != "map_inlineass":
             return option
-        context.labels.add("drop", option.flag)
+        if option.value not in binds:
+            context.labels.add("drop", option.flag)
         return None
 
-    return command.map_options(change)
+    new = tuple(Option("map_inlineass", None, pad) for pad in binds)
+    for option in new:
+        context.labels.add("set", f"{option.flag}={option.value}")
+    return command.map_options(change).map_outputs(
+        lambda number, file: replace(file, options=(*new, *file.options)) if number == 0 else file
+    )
+
+
+def _binds(context: Context) -> tuple[str, ...]:
+    plan, subtitle = context.plan, context.facts.subtitle
+    if plan is not None:
+        return plan.video.binds if plan.video is not None else ()
+    return subtitle.pads if subtitle.mode == "burn-text" else ()
+
+
+def _needed(sink: File, binds: tuple[str, ...]) -> bool:
+    """Return whether a null sink is the only reader of a staged file that is drawn."""
+    target = sink.get("map") or ""
+    return target in binds and not target.startswith("0")

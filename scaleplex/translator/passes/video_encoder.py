@@ -8,7 +8,7 @@ from scaleplex.ffmpeg import specifier
 from scaleplex.ffmpeg.argv import Command, File, Option
 from scaleplex.translator.facts.model import Video
 from scaleplex.translator.labels import Labels
-from scaleplex.translator.plan import Context, VideoPlan
+from scaleplex.translator.plan import Context, Setting, VideoPlan
 
 
 def video_encoder(command: Command, context: Context) -> Command:
@@ -46,7 +46,7 @@ def _encode(output: File, plan: VideoPlan, video: Video, labels: Labels) -> File
 
 def _settings(output: File, plan: VideoPlan, video: Video, labels: Labels) -> File:
     """Add what is missing directly behind the encoder, in the plan's order."""
-    new: list[Option] = []
+    new: list[tuple[Setting, Option]] = []
     for setting in plan.settings:
         present = output.find(setting.name, video.specifier)
         if present is not None and (not setting.force or present.value == setting.value):
@@ -56,6 +56,16 @@ def _settings(output: File, plan: VideoPlan, video: Video, labels: Labels) -> Fi
         if present is not None:
             output = output.set(setting.name, video.specifier, setting.value)
         else:
-            new.append(option)
-    encoder = output.find("codec", video.specifier)
-    return output.insert_after(encoder, new) if encoder is not None and new else output
+            new.append((setting, option))
+    for setting, option in reversed(new):
+        anchor = _first(output, setting.before) if setting.before else None
+        encoder = output.find("codec", video.specifier)
+        if anchor is not None:
+            output = output.insert_before(anchor, [option])
+        elif encoder is not None:
+            output = output.insert_after(encoder, [option])
+    return output
+
+
+def _first(output: File, name: str) -> Option | None:
+    return next(iter(output.every(name)), None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from scaleplex.ffmpeg import filtergraph
 from scaleplex.ffmpeg.argv import Command, File, Option
 from scaleplex.translator.facts.streams import graphs_of
-from scaleplex.translator.plan import Context
+from scaleplex.translator.plan import Context, Overlay
 
 
 def video_graph(command: Command, context: Context) -> Command:
@@ -17,7 +18,7 @@ def video_graph(command: Command, context: Context) -> Command:
         return command
     others = [graph.parsed for graph in graphs_of(command) if graph.text != video.graph]
     taken = {label for graph in others for label in (*graph.produced(), *graph.consumed())}
-    text, last = _write(plan.video.chains, video.pad or "0:0", taken)
+    text, last = _write(plan.video.chains, video.pad or "0:0", plan.video.overlay, taken)
     if text == video.graph:
         return command
     labels, old = context.labels, video.label
@@ -43,14 +44,25 @@ def video_graph(command: Command, context: Context) -> Command:
     return command.map_options(change).map_outputs(follow)
 
 
-def _write(chains: tuple[str, ...], pad: str, taken: set[str]) -> tuple[str, str]:
+def _write(chains: tuple[str, ...], pad: str, overlay: Overlay | None, taken: set[str]) -> tuple[str, str]:
     """Return the graph with decimal labels no other graph has, and the last of them."""
-    free = (str(number) for number in range(len(chains) + len(taken) + 1) if str(number) not in taken)
-    source, written = pad, []
-    for chain in chains:
+    free = (label for label in map(str, count()) if label not in taken)
+    written: list[str] = []
+
+    def add(sources: str, chain: str) -> str:
         label = next(free)
-        written.append(f"[{source}]{chain}[{label}]")
-        source = label
+        written.append(f"{sources}{chain}[{label}]")
+        return label
+
+    # Plex's order: a bitmap subtitle comes first.
+    subtitle = add(f"[{overlay.pad}]", overlay.scale) if overlay else None
+    source = pad
+    for chain in chains:
+        source = add(f"[{source}]", chain)
+    if overlay is not None:
+        source = add(f"[{source}][{subtitle}]", overlay.join)
+        for chain in overlay.after:
+            source = add(f"[{source}]", chain)
     return ";".join(written), source
 
 

@@ -90,7 +90,7 @@ def test_a_missing_file_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "No such file" in err
 
 
-def test_a_target_that_is_not_built_is_wrong_use(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(capsys, "--json", "--target", "vaapi", str(file))
+def test_a_target_nobody_knows_is_wrong_use(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "--json", "--target", "qsv", str(file))
     assert (code, out) == (2, "")
-    assert "not built yet" in err
+    assert "Known are vaapi, nvenc, sw" in err

@@ -262,17 +262,37 @@ def test_paths_of_the_plex_host_leave_inlineass_and_its_styling_stays() -> None:
 
 def test_a_null_sink_goes_when_nothing_is_burnt() -> None:
     after, labels = apply(
-        subtitles.null_sink, "-i a -map_inlineass 0:3 -map 0:0 -codec:0 copy out -map 0:3 -f null -codec ass nullfile"
+        subtitles.burn, "-i a -map_inlineass 0:3 -map 0:0 -codec:0 copy out -map 0:3 -f null -codec ass nullfile"
     )
     assert (after, labels) == ("-i a -map 0:0 -codec:0 copy out", ("output:null", "drop:-map_inlineass"))
 
 
-def test_a_null_sink_stays_when_it_feeds_a_burn() -> None:
-    text = plain(
-        "-i a -map_inlineass 0:3 -filter_complex '[0:0]inlineass=font_size=54[0]' -map '[0]' -codec:0 libx264 out"
-        " -map 0:3 -f null -codec ass nullfile"
+_BURN = "-map_inlineass {0} -filter_complex '[0:0]inlineass=font_size=54[0]' -map '[0]' -codec:0 libx264 out"
+
+
+def test_a_null_sink_stays_for_a_staged_file_since_nothing_else_reads_it() -> None:
+    text = plain("-i a -i b.srt " + _BURN.format("1:s:0") + " -map 1:s:0 -f null -codec ass nullfile")
+    assert apply(subtitles.burn, text) == (text, ())
+
+
+def test_a_null_sink_goes_when_the_burn_itself_decodes_its_stream() -> None:
+    after, labels = apply(subtitles.burn, "-i a " + _BURN.format("0:3") + " -map 0:3 -f null -codec ass nullfile")
+    assert (after, labels) == (plain("-i a " + _BURN.format("0:3")), ("output:null",))
+
+
+def test_a_null_sink_that_is_the_whole_job_stays() -> None:
+    assert apply(subtitles.burn, "-i a -map 0:0 -f null out") == ("-i a -map 0:0 -f null out", ())
+
+
+def test_a_bitmap_is_bound_where_the_plan_draws_it() -> None:
+    plan = Plan("vaapi", video=VideoPlan("h264_vaapi", binds=("0:5",)))
+    before = "-i a -filter_complex '[0:0]scale=w=2:h=2[0]' -map '[0]' -codec:0 libx264 out"
+    after, labels = apply(subtitles.burn, before, plan)
+    assert (after, labels) == (
+        plain(before.replace("-filter_c", "-map_inlineass 0:5 -filter_c")),
+        ("set:-map_inlineass=0:5",),
     )
-    assert apply(subtitles.null_sink, text) == (text, ())
+    assert apply(subtitles.burn, after, plan) == (after, ())
 
 
 @pytest.mark.parametrize("trailing", ["-vsync cfr -y", "-y -fps_mode cfr", "-y -vsync 1"])

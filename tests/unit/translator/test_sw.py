@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaleplex.translator import BackendError, Source, SourceStream, translate
+from scaleplex.translator import BackendError, Site, Source, SourceStream, translate
 from tests.unit.translator.helpers import SITE, sw, words
 
 VAAPI = "[0:0]hwupload[0];[0]scale_vaapi=w=1280:h=720:format={0}[1];[1]hwupload[2]"
@@ -166,15 +166,67 @@ def test_what_is_not_understood_is_only_cleaned_and_says_why(text: str, reason: 
     done = sw(private + text)
     assert done.bail == reason
     assert done.labels[0] == f"bail:{reason}"
+    assert done.labels[1].startswith("where:") is (reason.split(":")[0] not in ("no-input", "no-output", "burn"))
     assert list(done.argv) == words("-codec:1 eac3 " + text)
 
 
-@pytest.mark.parametrize("backend", ["vaapi", "nvenc"])
-def test_a_backend_that_is_not_built_says_so(backend: str) -> None:
-    with pytest.raises(BackendError, match="not built yet"):
-        translate(["-i", "a", "out"], {}, None, backend, SITE)
-
-
 def test_a_backend_nobody_knows_names_those_there_are() -> None:
-    with pytest.raises(BackendError, match="sw, vaapi, nvenc"):
+    with pytest.raises(BackendError, match="There is no backend 'qsv'") as caught:
         translate([], {}, None, "qsv", SITE)
+    assert caught.value.hint == "Known are vaapi, nvenc, sw."
+
+
+BURN = Site(callback_base=SITE.callback_base, burn=True)
+STYLE = "font_scale=1.000000:font_path=/p/x.ttf:fontconfig_file=/p/y:language=en"
+
+
+@pytest.mark.parametrize(
+    ("graph", "label", "expected"),
+    [
+        (
+            f"[0:0]hwupload[0];[0]scale_vaapi=w=2:h=4:format=nv12[1];[1]hwdownload,format=nv12[2];[2]inlineass={STYLE}[3];[3]hwupload[4]",
+            4,
+            (
+                "[0:0]scale=w=2:h=4:force_divisible_by=4[0];[0]format=pix_fmts=yuv420p|nv12[1];"
+                "[1]inlineass=font_scale=1.000000:language=en[2]"
+            ),
+        ),
+        (
+            "[0:0]scale_vaapi=w=2:h=4:format=nv12[0];[0]inlineass=font_size=54:render_height=1080:animated_tier_down=1[1]",
+            1,
+            (
+                "[0:0]scale=w=2:h=4:force_divisible_by=4[0];[0]format=pix_fmts=yuv420p|nv12[1];"
+                "[1]inlineass=font_size=54[2]"
+            ),
+        ),
+        (
+            "[0:3]scale=2:4,hwupload[0];[0:0]hwupload[1];[1]scale_vaapi=w=2:h=4:format=nv12[2];[2][0]overlay_vaapi,scale_vaapi=format=nv12[3];[3]hwupload[4]",
+            4,
+            (
+                "[0:3]scale=2:4[0];[0:0]scale=w=2:h=4:force_divisible_by=4[1];"
+                "[1]format=pix_fmts=yuv420p|nv12[2];[2][0]overlay[3]"
+            ),
+        ),
+        (
+            "[0:0]scale_vaapi=w=2:h=4:format=nv12[0];[0]inlineass=render_height=1080[1]",
+            1,
+            (
+                "[0:3]scale=2:4[0];[0:0]scale=w=2:h=4:force_divisible_by=4[1];"
+                "[1]format=pix_fmts=yuv420p|nv12[2];[2][0]overlay[3]"
+            ),
+        ),
+    ],
+)
+def test_a_burn_in_software_is_plexs_own_graph(graph: str, label: int, expected: str) -> None:
+    bound = job(graph, "h264_vaapi -qp:0 22", label).replace("-i a", "-i a -map_inlineass 0:3")
+    done = sw(bound, site=BURN)
+    assert done.bail is None
+    assert option(done.argv, "-filter_complex") == expected
+    assert option(done.argv, "-map_inlineass") == ("0:3" if "inlineass" in expected else None)
+
+
+def test_a_burn_plex_planned_in_software_only_loses_its_paths() -> None:
+    graph = f"[0:0]scale=w=2:h=4[0];[0]format=pix_fmts=nv12[1];[1]inlineass={STYLE}[2]"
+    done = sw(job(graph, "libx264 -crf:0 21"), site=BURN)
+    expected = "[0:0]scale=w=2:h=4[0];[0]format=pix_fmts=nv12[1];[1]inlineass=font_scale=1.000000:language=en[2]"
+    assert option(done.argv, "-filter_complex") == expected
