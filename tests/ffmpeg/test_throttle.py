@@ -75,7 +75,7 @@ def test_a_throttled_job_ends_soon_after_sigterm(running: Start, tmp_path: Path)
     process.send_signal(signal.SIGUSR1)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=2)
+    process.communicate(timeout=3)
 
 
 @pytest.mark.guard
