@@ -14,7 +14,7 @@ from scaleplex.common.log import Log, Secret, open_log
 from scaleplex.common.service import make_app
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import Verifier
-from scaleplex.worker import resources
+from scaleplex.worker import doctor, resources
 from scaleplex.worker.capability import CapabilitySource
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.leftovers import PidFiles
@@ -95,6 +95,7 @@ def build(
         body_max_bytes=wire.TASK_MAX_BYTES,
     )
     add_routes(app, runner, supervisor, capability, secret)
+    doctor.add_routes(app, config, secret)
     return Worker(
         app, supervisor, warm_up, Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
     )

@@ -1,0 +1,98 @@
+"""What `scaleplex doctor` on another host asks of a worker: the view from inside the service and its sandbox.
+
+All of it is signed. Markers have names of one fixed form and a directory of their own (``common.marker``); the relay is
+asked for a job nobody runs (``protocol.relay_probe``), which is less than any task may make this worker do.
+"""
+
+import os
+from pathlib import Path
+
+import falcon
+
+from scaleplex.common import marker
+from scaleplex.common.config import url as parse_url
+from scaleplex.common.errors import BadField, CwdNotWritable
+from scaleplex.common.log import Secret
+from scaleplex.common.service import json_body
+from scaleplex.protocol import relay_probe
+from scaleplex.protocol.signing import wall_clock_ms
+from scaleplex.worker.config import WorkerConfig
+
+HINT = "See docs/reference/protocol."
+
+
+def add_routes(app: falcon.App[falcon.Request, falcon.Response], config: WorkerConfig, secret: Secret | None) -> None:
+    """Add the doctor's questions to a worker."""
+    app.add_route("/doctor/storage", Storage(config))
+    app.add_route("/doctor/marker", Markers(config.transcode_root))
+    app.add_route("/doctor/relay", RelayView(secret))
+
+
+class Storage:
+    """``GET /doctor/storage``: the shared directories as this worker has them, its account and its clock."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = {
+            "time_ms": wall_clock_ms(),
+            "uid": os.geteuid(),
+            "gid": os.getegid(),
+            "transcode_root": _directory(self._config.transcode_root),
+            "media_roots": [_directory(path) for path in self._config.media_roots],
+        }
+
+
+class Markers:
+    """``GET /doctor/marker?name=&wait_ms=`` looks for a marker, ``POST /doctor/marker`` with ``name`` writes one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        name = _name(req.get_param("name"))
+        wait_ms = req.get_param_as_int("wait_ms", default=0)
+        resp.media = marker.look(self._root, name, wait_ms or 0)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        name = _name(json_body(req).get("name"))
+        try:
+            resp.media = marker.write(self._root, name)
+        except OSError as exc:
+            raise CwdNotWritable(
+                f"uid {os.geteuid()}, gid {os.getegid()} cannot write into {self._root}: {exc.strerror}.",
+                "Run the worker with Plex's uid and gid, and mount the transcode directory read-write.",
+            ) from exc
+
+
+class RelayView:
+    """``POST /doctor/relay`` with ``url``: what the relay answers this worker."""
+
+    def __init__(self, secret: Secret | None) -> None:
+        self._secret = secret
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        given = json_body(req).get("url")
+        try:
+            url = parse_url(given if isinstance(given, str) else "")
+        except ValueError as exc:
+            raise BadField(f"The field 'url' must be {exc}.", HINT) from exc
+        resp.media = {"answers": [answer.to_json() for answer in relay_probe.ask(url, self._secret)]}
+
+
+def _directory(path: Path) -> dict[str, object]:
+    try:
+        inode: int | None = path.stat().st_ino if path.is_dir() else None
+    except OSError:
+        inode = None
+    return {"path": str(path), "inode": inode}
+
+
+def _name(given: object) -> str:
+    try:
+        name = given if isinstance(given, str) else ""
+        marker.check_name(name)
+    except ValueError as exc:
+        raise BadField(f"The field 'name' is wrong: {exc}.", HINT) from exc
+    return name
