@@ -10,6 +10,7 @@ from scaleplex.demo.pms.manifests import BadManifest, Manifest, Segment, parse_c
 from scaleplex.demo.pms.sessions import LATE_SECONDS, SessionTable
 
 PROGRESS_MIN_SECONDS = 0.4
+PROGRESS_WINDOW = 5
 CONTINUITY_SECONDS = 0.002
 METHODS = {"manifest": "POST", "progress/log": "POST"}  # everything else is PUT
 CONTAINER = b'<?xml version="1.0" encoding="UTF-8"?>\n<MediaContainer size="0">\n</MediaContainer>\n'
@@ -61,10 +62,10 @@ class Inbox:
         self._table.violations.add(code, detail, session, job)
 
     def _check_time(self, job: Job, kind: str, now: float) -> None:
-        if kind == "log":
-            return
-        if job.exit_code is not None:
+        if job.exit_code is not None and kind != "log":
             self._breach("after-exit", f"{kind} after the process had ended", job.session, job.id)
+        if kind not in queries.ORDER:
+            return
         rank = queries.ORDER[kind]
         if kind == "startup":
             job.rank = 0  # a resumed attempt begins anew
@@ -76,10 +77,15 @@ class Inbox:
         if kind != "progress":
             return
         times = job.progress_times
-        # Of the last three before this one: the very last of a job may come early, and one may have been held up.
-        if len(times) >= 3 and times[-1] - times[-3] < 2 * PROGRESS_MIN_SECONDS and not self._troubled:
-            detail = f"three progress callbacks within {times[-1] - times[-3]:.2f} s"
-            self._breach("cadence", detail, job.session, job.id)
+        # Without this one: the last of a job may come early. Over several: one may have been held up on its way.
+        recent = times[-PROGRESS_WINDOW:]
+        took = recent[-1] - recent[0] if recent else 0.0
+        if (
+            len(recent) == PROGRESS_WINDOW
+            and took < (PROGRESS_WINDOW - 1) * PROGRESS_MIN_SECONDS
+            and not self._troubled
+        ):
+            self._breach("cadence", f"{PROGRESS_WINDOW} progress callbacks within {took:.2f} s", job.session, job.id)
         times.append(now)
 
     @property
