@@ -1,0 +1,125 @@
+"""``scaleplex doctor``: what goes wrong in practice on this host and in its fleet, each with the fix in one sentence.
+
+A check is a function that takes what it needs and returns findings; it prints nothing. ``checks`` is the table of all.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from scaleplex.cli.doctor import output
+from scaleplex.cli.doctor.checks import CHECKS, Check
+from scaleplex.cli.doctor.findings import worst
+from scaleplex.cli.doctor.host import ROLES, Host, Places, installed_roles, read
+from scaleplex.cli.doctor.output import reference
+from scaleplex.cli.doctor.running import run_all
+from scaleplex.common.config import url as parse_url
+from scaleplex.common.errors import ScaleplexError
+
+__all__ = ["add_parser", "reference", "run"]
+
+EXAMPLES = """\
+examples:
+  scaleplex doctor                          everything that is installed on this host
+  scaleplex doctor --only storage --json    one subject, for programs
+"""
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "doctor",
+        help="find what is wrong on this host and in its fleet",
+        description="Check this host and its fleet and print each fix. Nothing is changed. Exit 1 with a problem.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--role", action="append", choices=sorted(ROLES), help="default: what has an env file in the directory of --etc"
+    )
+    add("--etc", metavar="DIR", type=Path, default=Places().etc, help="default: %(default)s")
+    add("--only", metavar="CHECK", action="append", help="a check or a subject, such as storage.space or storage")
+    add("--transcode-root", metavar="DIR", type=Path, help="default: the worker's setting, or Plex's preference")
+    add("--relay", metavar="URL", help="the relay as workers reach it; default: as shim.env says")
+    add("--plex-user", metavar="NAME", default="plex", help="default: %(default)s")
+    add("--plex-dir", metavar="DIR", type=Path, default=Places().plex_directory, help="default: %(default)s")
+    add("--plex-preferences", metavar="FILE", type=Path, default=Places().preferences, help="Plex's Preferences.xml")
+    add("--worker-user", metavar="NAME", help="default: the user of the unit scaleplex-worker")
+    add("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print the findings, and return 0, or 1 when there is a problem.
+
+    Raises:
+        ScaleplexError: wrong use, or nothing is installed here.
+    """
+    roles = frozenset(args.role or ()) or installed_roles(args.etc)
+    if not roles:
+        raise ScaleplexError(
+            f"There is no {' or '.join(file for files in ROLES.values() for file in files)} in {args.etc}.",
+            "Install a part of scaleplex on this host, or name one with --role.",
+        )
+    chosen = choose(args.only, roles)
+    places = Places(etc=args.etc, plex_directory=args.plex_dir, preferences=args.plex_preferences)
+    host = Host(
+        places=places,
+        roles=roles,
+        plex_user=args.plex_user,
+        worker_user=args.worker_user or unit_user("scaleplex-worker", "scaleplex-worker"),
+        relay_user=unit_user("scaleplex-relay", "scaleplex"),
+        relay_url=relay_url(args.relay),
+        transcode=args.transcode_root,
+    )
+    findings = run_all(chosen, read(host))
+    if args.json:
+        sys.stdout.write(output.as_json(findings, roles))
+    else:
+        sys.stdout.write(output.table(findings, roles, colour=sys.stdout.isatty()))
+    return 1 if worst(findings) == "problem" else 0
+
+
+def choose(only: list[str] | None, roles: frozenset[str]) -> list[Check]:
+    """Return the checks of the roles, all or those named.
+
+    Raises:
+        ScaleplexError: a name is no check's and no subject's.
+    """
+    for name in only or ():
+        if name not in output.SUBJECTS and name not in [check.name for check in CHECKS]:
+            raise ScaleplexError(
+                f"There is no check {name!r}.",
+                f"Subjects are {', '.join(output.SUBJECTS)}; checks are listed in docs/reference/doctor.",
+            )
+    return [
+        check
+        for check in CHECKS
+        if roles.intersection(check.roles) and (not only or check.name in only or check.name.partition(".")[0] in only)
+    ]
+
+
+def relay_url(given: str | None) -> str:
+    """Return the URL of --relay, empty when it was not given.
+
+    Raises:
+        ScaleplexError: it is none.
+    """
+    try:
+        return parse_url(given) if given else ""
+    except ValueError as exc:
+        raise ScaleplexError(f"--relay {given} must be {exc}.", "Name the relay as the workers reach it.") from exc
+
+
+def unit_user(unit: str, default: str) -> str:
+    """Return the user a unit runs as; the default where there is no systemd or no such unit."""
+    try:
+        done = subprocess.run(
+            ["systemctl", "show", "--property=User", "--value", unit],
+            capture_output=True, text=True, timeout=3, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return default
+    return done.stdout.strip() or default
