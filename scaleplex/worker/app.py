@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import falcon
@@ -14,8 +15,9 @@ from scaleplex.common.log import Log, Secret, open_log
 from scaleplex.common.service import make_app
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import Verifier
-from scaleplex.worker import doctor, resources
+from scaleplex.worker import doctor, giveup, resources
 from scaleplex.worker.capability import CapabilitySource
+from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.leftovers import PidFiles
 from scaleplex.worker.metrics import WorkerMetrics
@@ -75,12 +77,13 @@ def build(
     runner = Runner(
         config=config,
         backend=backend,
-        preparer=Preparer(config, backend, prober, site),
+        preparer=Preparer(config, backend, prober, site, partial(giveup.report, metrics, log)),
         prober=prober,
         supervisor=supervisor,
         pid_files=pid_files,
         metrics=metrics,
         transport=transport or (lambda: RelayClient(secret)),
+        capture=Capture.of(config, lambda why: log.warning("command line not captured", detail=why)),
     )
     capability = CapabilitySource(config.name, backend, config.max_sessions, supervisor, warm_up)
 

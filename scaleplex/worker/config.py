@@ -26,6 +26,11 @@ def optional(parse: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: parse(text) if text else ""
 
 
+def optional_path(text: str) -> Path | None:
+    """Take an absolute path, or an empty text for none."""
+    return config.absolute_path(text) if text else None
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
     """Everything the worker reads from its environment, once."""
@@ -60,6 +65,13 @@ class WorkerConfig:
     advertise_url: str = setting(
         optional(config.url), default="", help="URL of this worker for the others; needed with ORCHESTRATORS"
     )
+    capture_dir: Path | None = setting(
+        optional_path,
+        default="",
+        help="keep the command lines that arrive here, for scaleplex replay; empty: keep none",
+    )
+    capture_raw: bool = setting(config.boolean, default="0", help="1: keep titles, ids and tokens in them")
+    capture_max: int = setting(config.positive_int, default="500", help="command lines kept; the oldest goes first")
     plex_port: int = setting(config.port, default="32400", help="port of PMS in the callback URLs it writes")
     warm_up: bool = setting(config.boolean, default="1", help="0: take tasks without the one-second test encode first")
 

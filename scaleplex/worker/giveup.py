@@ -7,13 +7,32 @@ the answer holds names of options and filters only, never a value, so that it ma
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from scaleplex.common.log import Log
 from scaleplex.ffmpeg import argv as language
 from scaleplex.ffmpeg import filtergraph
 from scaleplex.ffmpeg.argv import Option
 from scaleplex.ffmpeg.filtergraph import Filter
+from scaleplex.protocol.messages import TaskRequest
+from scaleplex.worker.metrics import WorkerMetrics
 
+_EXPECTED = "burn:"  # known and by design: the Plex host's own transcoder draws these
 _GRAPHS = ("filter_complex", "vf", "filter")
 _COUNTED = re.compile(r"[a-z0-9_:.-]{1,48}")
+
+
+def report(metrics: WorkerMetrics, log: Log, request: TaskRequest, reason: str) -> None:
+    """Count a command line that was not understood, and say what of it and where."""
+    metrics.bails.add(reason=counted(reason))
+    say = log.info if reason.startswith(_EXPECTED) else log.warning
+    say(
+        "command line not understood",
+        session=request.session,
+        job=request.job,
+        attempt=request.attempt,
+        kind=request.kind,
+        reason=reason,
+        where=where(request.args, reason),
+    )
 
 
 def where(words: Sequence[str], reason: str) -> str:

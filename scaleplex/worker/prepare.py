@@ -37,6 +37,7 @@ class Preparer:
 
     Attributes:
         backend: the encoder family in use.
+        gave_up: told of every command line that was not understood, with the reason.
         appear_seconds: how long a directory made on another host may take to appear here.
     """
 
@@ -44,6 +45,7 @@ class Preparer:
     backend: str
     prober: Prober
     site: policy.Site
+    gave_up: Callable[[TaskRequest, str], None]
     appear_seconds: float = APPEAR_SECONDS
 
     def prepare(self, request: TaskRequest) -> Prepared:
@@ -81,6 +83,8 @@ class Preparer:
         translation = translate(
             request.args, request.env, source(known), self.backend, RelaySite(callback_base=request.callback)
         )
+        if translation.bail is not None:
+            self.gave_up(request, translation.bail)
         if translation.bail is not None and translation.bail.startswith(LOCAL_BAIL):
             kind = translation.bail.removeprefix(LOCAL_BAIL)
             raise LocalOnly(

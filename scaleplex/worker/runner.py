@@ -10,6 +10,7 @@ from scaleplex.protocol import wire
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator.labels import kind as label_kind
 from scaleplex.worker import command, process
+from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.leftovers import PidFiles
 from scaleplex.worker.metrics import WorkerMetrics
@@ -39,6 +40,7 @@ class Runner:
     pid_files: PidFiles
     metrics: WorkerMetrics
     transport: Callable[[], Transport]
+    capture: Capture
 
     def start(self, request: TaskRequest, shim: socket.socket | None, received: float) -> Playback:
         """Return the stream of a new task; ffmpeg starts when it is iterated.
@@ -50,6 +52,7 @@ class Runner:
         Raises:
             ScaleplexError: the task is not taken, and why.
         """
+        self.capture.take(request.args, request.env, request.cwd, request.kind)
         try:
             self.supervisor.check_open()
             task = Task(request, self.preparer.prepare(request), _claim(request, received), received)
@@ -63,8 +66,6 @@ class Runner:
             raise
         for label in task.prepared.labels:
             self.metrics.labels.add(kind=label_kind(label))
-        if task.prepared.bail is not None:
-            self.metrics.bails.add(reason=task.prepared.bail)
         return Playback(
             task,
             spawn=self._spawn,
