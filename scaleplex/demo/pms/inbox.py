@@ -10,7 +10,7 @@ from scaleplex.demo.pms.manifests import BadManifest, Manifest, Segment, parse_c
 from scaleplex.demo.pms.sessions import LATE_SECONDS, SessionTable
 
 PROGRESS_MIN_SECONDS = 0.4
-PROGRESS_WINDOW = 5
+PROGRESS_WINDOW = 10
 CONTINUITY_SECONDS = 0.002
 METHODS = {"manifest": "POST", "progress/log": "POST"}  # everything else is PUT
 CONTAINER = b'<?xml version="1.0" encoding="UTF-8"?>\n<MediaContainer size="0">\n</MediaContainer>\n'
