@@ -1,0 +1,124 @@
+"""Run a recorded command line the way a worker would: put media where it points, translate, start our ffmpeg."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scaleplex.cli.replay import media
+from scaleplex.common.errors import ScaleplexError
+from scaleplex.ffmpeg import argv as language
+from scaleplex.translator import Facts, Site, Source, SourceStream, translate
+
+ENDED, FAILED, SKIPPED = "ended", "failed", "skipped"
+_TIMEOUT_SECONDS = 300
+_TAIL = 300
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+_STAGED = ("temp-", "sub-")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run ended.
+
+    Attributes:
+        outcome: `ended`, `failed` or `skipped`.
+        detail: why, in ffmpeg's words; the same for the same failure, so that two runs can be compared.
+    """
+
+    outcome: str
+    detail: str = ""
+
+
+class Runner:
+    """Runs command lines one after the other; clips are made once and kept in a directory."""
+
+    def __init__(self, ffmpeg: Path, clips: Path) -> None:
+        self._ffmpeg = ffmpeg
+        self._clips = clips
+        clips.mkdir(parents=True, exist_ok=True)
+
+    def run(self, words: Sequence[str], env: dict[str, str], facts: Facts, target: str) -> Run:
+        """Run a command line on generated media, translated with what a probe says of that media."""
+        if not facts.inputs or not facts.outputs:
+            return Run(SKIPPED, "no input or no output")
+        with TemporaryDirectory(prefix="scaleplex-replay-") as name:
+            room = Path(name).resolve()
+            try:
+                placed, source = self._place(words, facts, room)
+            except (ScaleplexError, subprocess.SubprocessError, OSError) as exc:
+                return Run(SKIPPED, f"no media for it: {' '.join(str(exc).split())[:_TAIL]}")
+            done = translate(placed, env, source, target, Site(callback_base=None))
+            if done.bail is not None:
+                return Run(SKIPPED, f"not planned: {done.bail}")
+            return self._start(done.argv, done.env, done.facts, room)
+
+    def _place(self, words: Sequence[str], facts: Facts, room: Path) -> tuple[list[str], Source]:
+        """Point a command line at generated media below `room`; return it with what a probe says of its inputs."""
+        session, library = room / "session", room / "library"
+        session.mkdir()
+        library.mkdir()
+        clip = media.clip_for(facts, words)
+        film = library / f"A Film (2019).{clip.suffix}"
+        film.symlink_to(media.make(self._ffmpeg, clip, self._clips))
+        moved: dict[str, str] = {}
+        streams: list[SourceStream] = []
+        command = language.parse(words)
+        for number, file in enumerate(command.inputs):
+            staged = number > 0 or Path(file.url).name.startswith(_STAGED)
+            target = media.subtitles(session / f"temp-{number}.srt", clip.seconds) if staged else film
+            moved[file.url] = str(target)
+            streams += self._probe(target, number)
+        for number, file in enumerate(command.outputs):
+            if file.url.startswith("/"):
+                moved[file.url] = str(library / f"output-{number}")
+        return [moved.get(word, word) for word in words], Source(tuple(streams), float(clip.seconds), 0.0)
+
+    def _probe(self, path: Path, number: int) -> list[SourceStream]:
+        options = ("-v", "error", "-of", "json", "-show_streams")
+        command = [str(self._ffmpeg.with_name("ffprobe")), *options, str(path)]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+        return [
+            SourceStream(
+                index=stream["index"],
+                media=stream["codec_type"],
+                codec=stream.get("codec_name", "unknown"),
+                stream_id=int(stream["id"], 16) if "id" in stream else None,
+                width_px=stream.get("width"),
+                height_px=stream.get("height"),
+                transfer=stream.get("color_transfer"),
+                input_index=number,
+            )
+            for stream in json.loads(done.stdout)["streams"]
+        ]
+
+    def _start(self, words: Sequence[str], env: dict[str, str], facts: Facts, room: Path) -> Run:
+        session = room / "session"
+        before = set(room.rglob("*"))
+        try:
+            done = subprocess.run(
+                [self._ffmpeg, "-nostdin", "-nostats", *words],
+                cwd=session,
+                env={**os.environ, **env},
+                capture_output=True,
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Run(FAILED, f"not ended after {_TIMEOUT_SECONDS} s")
+        if done.returncode != 0:
+            return Run(FAILED, f"exit {done.returncode}: {_said(done.stderr, room)}")
+        left = [path for path in room.rglob("*") if path not in before and path.is_file() and path.stat().st_size]
+        if not left and any(output.muxer != "null" for output in facts.outputs):
+            return Run(FAILED, "ended well and left no file")
+        return Run(ENDED)
+
+
+def _said(stderr: bytes, room: Path) -> str:
+    """Return the first lines of ffmpeg's errors without what differs from run to run."""
+    text = _ADDRESS.sub("", stderr.decode(errors="replace")).replace(str(room), "")
+    return " / ".join(line.strip() for line in text.splitlines() if line.strip())[:_TAIL]
