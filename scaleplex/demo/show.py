@@ -19,7 +19,7 @@ from scaleplex.demo.players import ensure_players
 
 PROTOCOLS = ("dash", "hls")
 SEEK_TO_SECONDS = 45.0  # of 60: three quarters, and beyond what has been made by then
-WATCH_SECONDS = 2.5
+WATCH_SECONDS = 2.0
 # PMS lets a transcode run 60 s ahead, which is the whole clip; a far seek must find it unfinished.
 DEMO_SETTINGS = {"THROTTLE_BUFFER_SECONDS": "10"}
 HEADINGS = (
