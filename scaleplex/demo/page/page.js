@@ -106,7 +106,7 @@ async function showLibrary() {
 }
 
 function stateOf(job) {
-  if (job.killed) return 'ended by the server';
+  if (job.killed) return 'replaced';
   if (job.exit_code === null) return job.throttled ? 'throttled' : 'running';
   return job.exit_code === 0 ? 'complete' : `failed (${job.exit_code})`;
 }
@@ -115,7 +115,7 @@ async function showJobs() {
   const { jobs, violations } = await (await fetch('/standin/jobs')).json();
   $('jobs').replaceChildren(...jobs.slice(-6).reverse().map(job => {
     const row = document.createElement('tr');
-    row.append(...[job.job.slice(0, 8), job.worker || 'here', `${job.start_seconds} s`, `${job.announced_seconds.toFixed(0)} s`,
+    row.append(...[job.job.slice(0, 8), (job.worker || '–').replace('http://127.0.0.1', ''), `${job.start_seconds} s`, `${job.announced_seconds.toFixed(0)} s`,
       job.progress.speed ? `${job.progress.speed}×` : '–', stateOf(job)].map(text => element('td', text)));
     return row;
   }));
