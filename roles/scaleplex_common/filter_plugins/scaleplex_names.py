@@ -1,0 +1,40 @@
+"""Filters over the names of variables and hosts."""
+
+import difflib
+from pathlib import Path
+
+import yaml
+
+
+def nearest_names(unknown, known):
+    """Return ``name (did you mean that?)`` for each unknown name."""
+    sentences = []
+    for name in unknown:
+        close = difflib.get_close_matches(name, known, 1, 0.6)
+        sentences.append(f"{name} (did you mean {close[0]}?)" if close else f"{name} (no role knows it)")
+    return sentences
+
+
+def scaleplex_urls(hosts, hostvars, port):
+    """Return the URL of each host's service: its scaleplex_common_address, ansible_host or name, and the port."""
+    urls = []
+    for host in hosts:
+        variables = hostvars[host]
+        address = variables.get("scaleplex_common_address") or variables.get("ansible_host") or host
+        urls.append(f"http://{address}:{port}")
+    return urls
+
+
+def scaleplex_options(roles):
+    """Return the names of the variables that the roles below a directory take, from their argument specs."""
+    names = []
+    for path in sorted(Path(roles).glob("*/meta/argument_specs.yml")):
+        names += yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    return names
+
+
+class FilterModule:
+    """The filters of the scaleplex roles."""
+
+    def filters(self):
+        return {"nearest_names": nearest_names, "scaleplex_urls": scaleplex_urls, "scaleplex_options": scaleplex_options}
