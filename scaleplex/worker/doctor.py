@@ -11,7 +11,7 @@ import falcon
 
 from scaleplex.common import marker
 from scaleplex.common.config import url as parse_url
-from scaleplex.common.errors import BadField, CwdNotWritable
+from scaleplex.common.errors import BadField, CwdNotWritable, NotFound
 from scaleplex.common.log import Secret
 from scaleplex.common.service import json_body
 from scaleplex.protocol import relay_probe
@@ -45,7 +45,7 @@ class Storage:
 
 
 class Markers:
-    """``GET /doctor/marker?name=&wait_ms=`` looks for a marker, ``POST /doctor/marker`` with ``name`` writes one."""
+    """``/doctor/marker``: ``GET ?name=&wait_ms=`` looks for a marker, ``DELETE ?name=`` removes, ``POST`` writes it."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root)
@@ -64,6 +64,14 @@ class Markers:
                 f"uid {os.geteuid()}, gid {os.getegid()} cannot write into {self._root}: {exc.strerror}.",
                 "Run the worker with Plex's uid and gid, and mount the transcode directory read-write.",
             ) from exc
+
+    def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
+        name = _name(req.get_param("name"))
+        try:
+            marker.remove(self._root, name)
+        except OSError as exc:
+            raise NotFound(f"The marker cannot be removed: {exc.strerror}.", HINT) from exc
+        resp.status = falcon.HTTP_204
 
 
 class RelayView:

@@ -4,11 +4,10 @@ A check is a function that takes what it needs and returns findings; it prints n
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-from scaleplex.cli.doctor import output
+from scaleplex.cli.doctor import accounts, output
 from scaleplex.cli.doctor.checks import CHECKS, Check
 from scaleplex.cli.doctor.findings import worst
 from scaleplex.cli.doctor.host import ROLES, Host, Places, installed_roles, read
@@ -69,11 +68,13 @@ def run(args: argparse.Namespace) -> int:
         places=places,
         roles=roles,
         plex_user=args.plex_user,
-        worker_user=args.worker_user or unit_user("scaleplex-worker", "scaleplex-worker"),
-        relay_user=unit_user("scaleplex-relay", "scaleplex"),
+        worker_login=accounts.of_unit("scaleplex-worker", "scaleplex-worker"),
+        relay_login=accounts.of_unit("scaleplex-relay", "scaleplex"),
         relay_url=relay_url(args.relay),
         transcode=args.transcode_root,
     )
+    if args.worker_user:
+        host.worker_login = accounts.Login(args.worker_user)
     findings = run_all(chosen, read(host))
     if args.json:
         sys.stdout.write(output.as_json(findings, roles))
@@ -111,15 +112,3 @@ def relay_url(given: str | None) -> str:
         return parse_url(given) if given else ""
     except ValueError as exc:
         raise ScaleplexError(f"--relay {given} must be {exc}.", "Name the relay as the workers reach it.") from exc
-
-
-def unit_user(unit: str, default: str) -> str:
-    """Return the user a unit runs as; the default where there is no systemd or no such unit."""
-    try:
-        done = subprocess.run(
-            ["systemctl", "show", "--property=User", "--value", unit],
-            capture_output=True, text=True, timeout=3, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return default
-    return done.stdout.strip() or default

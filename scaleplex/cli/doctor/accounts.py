@@ -46,6 +46,37 @@ class Done:
         return lines[-1] if lines else "nothing"
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Names a unit runs under: its user, its group if it names one, and groups it adds."""
+
+    user: str
+    group: str = ""
+    more_groups: tuple[str, ...] = ()
+
+    def account(self) -> Account:
+        """Return the account with those groups.
+
+        Raises:
+            Skip: there is no such user or group.
+        """
+        plain = find(self.user)
+        try:
+            gid = grp.getgrnam(self.group).gr_gid if self.group else plain.gid
+            more = tuple(grp.getgrnam(name).gr_gid for name in self.more_groups)
+        except KeyError as exc:
+            raise Skip(f"a group of the unit does not exist on this host: {exc}") from None
+        return Account(plain.name, plain.uid, gid, tuple(dict.fromkeys((gid, *plain.groups, *more))))
+
+
+def of_unit(unit: str, default: str) -> Login:
+    """Return what a unit runs under; the default where there is no systemd or no such unit."""
+    done = run(["systemctl", "show", "--property=User,Group,SupplementaryGroups", unit], seconds=3)
+    values = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    groups = tuple(values.get("SupplementaryGroups", "").split())
+    return Login(values.get("User") or default, values.get("Group", ""), groups)
+
+
 def find(name: str) -> Account:
     """Return an account by its name.
 

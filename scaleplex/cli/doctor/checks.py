@@ -45,7 +45,7 @@ def _state(host: Host) -> Sequence[Finding]:
     mount = mounts.covering(mounts.read(host.places.mountinfo), str(directory))
     kind, network = (mount.kind, mount.network) if mount is not None else ("unknown", False)
     found = gpu.state_is_local(directory, kind, network)
-    return [*found, *gpu.state_is_writable(directory, accounts.find(host.worker_user))]
+    return [*found, *gpu.state_is_writable(directory, host.worker_login.account())]
 
 
 def _storages(host: Host) -> dict[str, Reply]:
@@ -90,12 +90,8 @@ def _ready(host: Host) -> Sequence[Finding]:
 
 def _runtime(host: Host) -> Sequence[Finding]:
     directory = host.relay.runtime_dir if host.relay is not None else Path(host.shim_settings().runtime_dir)
-    plex, relay = accounts.find(host.plex_user), accounts.find(host.relay_user)
+    plex, relay = accounts.find(host.plex_user), host.relay_login.account()
     return services.runtime_directory(directory, plex, relay)
-
-
-def _worker_account(host: Host) -> accounts.Account:
-    return accounts.find(host.worker_user)
 
 
 SETTINGS = (
@@ -150,22 +146,24 @@ WORKER = (
     ),
     Check(
         "ffmpeg.runs", (WORKER_ROLE,), "ffmpeg or ffprobe does not start, or is no FFmpeg 7.1", "Install the package.",
-        lambda host: ffmpeg.runs(host.worker_config().ffmpeg, host.worker_config().ffprobe, _worker_account(host)),
+        lambda host: ffmpeg.runs(
+            host.worker_config().ffmpeg, host.worker_config().ffprobe, host.worker_login.account()
+        ),
     ),
     Check(
         "ffmpeg.patches", (WORKER_ROLE,), "a stock build without our options", "Install the package.",
-        lambda host: ffmpeg.patches(host.worker_config().ffmpeg, _worker_account(host)),
+        lambda host: ffmpeg.patches(host.worker_config().ffmpeg, host.worker_login.account()),
     ),
     Check(
         "ffmpeg.encode", (WORKER_ROLE,), "an encode on the configured backend fails", "Run the command it prints.",
         lambda host: ffmpeg.encode(
-            host.worker_config().ffmpeg, host.worker_config().backend, _worker_account(host)
+            host.worker_config().ffmpeg, host.worker_config().backend, host.worker_login.account()
         ),
     ),
     Check(
         "gpu.nodes", (WORKER_ROLE,), "a GPU's device missing or closed to the worker's account",
         "Install the driver; add the account to the device's group.",
-        lambda host: gpu.render_nodes(host.places.devices, host.worker_config().backend, _worker_account(host)),
+        lambda host: gpu.render_nodes(host.places.devices, host.worker_config().backend, host.worker_login.account()),
     ),
     Check(
         "worker.state", (WORKER_ROLE,), "state directory on a network mount or not writable", "A local one.", _state,

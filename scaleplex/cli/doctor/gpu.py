@@ -48,7 +48,7 @@ def _node(node: Path, account: Account, *, needed: bool) -> Finding:
     group = name_of_group(status.st_gid)
     return say(
         f"{account.name} may not use {node} (group {group}, mode {status.st_mode & 0o7777:o})",
-        f"Add the account to the group: usermod -aG {group} {account.name}; then restart scaleplex-worker.",
+        f"Run the role scaleplex_gpu, or put SupplementaryGroups={group} into a drop-in of scaleplex-worker.",
     )
 
 

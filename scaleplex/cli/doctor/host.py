@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scaleplex.cli.doctor import accounts, mounts, plex_preferences
-from scaleplex.cli.doctor.accounts import Account
+from scaleplex.cli.doctor.accounts import Account, Login
 from scaleplex.cli.doctor.findings import Skip
 from scaleplex.cli.doctor.survey import Survey, take
 from scaleplex.common.config import load, load_secret
@@ -55,7 +55,8 @@ class Host:
         roles: what is installed here.
         given: the variables of each env file that exists, by its name.
         problems: sentences about an env file, by its name.
-        plex_user, worker_user: names of accounts.
+        plex_user: name of Plex's account.
+        worker_login, relay_login: what the units run under.
         relay_url: the relay as workers reach it; empty when this host does not know.
         transcode: named on the command line; None to find it out.
     """
@@ -63,8 +64,8 @@ class Host:
     places: Places
     roles: frozenset[str]
     plex_user: str = "plex"
-    worker_user: str = "scaleplex-worker"
-    relay_user: str = "scaleplex"
+    worker_login: Login = Login("scaleplex-worker")
+    relay_login: Login = Login("scaleplex")
     relay_url: str = ""
     transcode: Path | None = None
     given: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class Host:
         Raises:
             Skip: there is no such account.
         """
-        return accounts.find(self.plex_user if PLEX_HOST in self.roles else self.worker_user)
+        return accounts.find(self.plex_user) if PLEX_HOST in self.roles else self.worker_login.account()
 
     def transcode_root(self) -> Path:
         """Return the transcode directory, from the command line, the worker's settings or Plex's preferences.

@@ -22,7 +22,9 @@ CACHE_FIX = "Mount the transcode directory with lookupcache=positive,actimeo=1 o
 SAME_FIX = "Mount the same export at {root} on both hosts (compare findmnt {root})."
 
 
-def both_ways(root: Path, account: Account, workers: Sequence[Service], secret: Secret | None) -> list[Finding]:
+def both_ways(
+    root: Path, account: Account, workers: Sequence[Service], secret: Secret | None, wait_ms: int = WAIT_MS
+) -> list[Finding]:
     """Return for each worker whether markers are seen both ways; workers are asked side by side.
 
     Raises:
@@ -35,7 +37,7 @@ def both_ways(root: Path, account: Account, workers: Sequence[Service], secret: 
     def look_with(url: str) -> Callable[[], list[Finding]]:
         def call() -> list[Finding]:
             try:
-                return _one_worker(root, account, url, secret)
+                return _one_worker(root, account, url, secret, wait_ms)
             except Skip as exc:
                 return [skipped(str(exc))]
 
@@ -44,14 +46,14 @@ def both_ways(root: Path, account: Account, workers: Sequence[Service], secret: 
     return [finding for found in side_by_side([look_with(url) for url in answering]) for finding in found]
 
 
-def _one_worker(root: Path, account: Account, url: str, secret: Secret | None) -> list[Finding]:
-    there = _written_here(root, account, url, secret)
+def _one_worker(root: Path, account: Account, url: str, secret: Secret | None, wait_ms: int) -> list[Finding]:
+    there = _written_here(root, account, url, secret, wait_ms)
     if there.severity == "skipped":
         return [there]
-    return [there, *_written_there(root, account, url, secret)]
+    return [there, *_written_there(root, account, url, secret, wait_ms)]
 
 
-def _written_here(root: Path, account: Account, url: str, secret: Secret | None) -> Finding:
+def _written_here(root: Path, account: Account, url: str, secret: Secret | None, wait_ms: int) -> Finding:
     name = new_marker()
     before = _look_there(url, name, 0, secret)  # now its NFS client knows that the file is absent
     if before.status != 200:
@@ -61,17 +63,17 @@ def _written_here(root: Path, account: Account, url: str, secret: Secret | None)
     if "error" in mine:
         return skipped(f"{account.name} cannot write into {root}: {mine['error']}; see storage.owner")
     try:
-        reply = _look_there(url, name, WAIT_MS, secret)
+        reply = _look_there(url, name, wait_ms, secret)
     finally:
         marker_as(account, "remove", root, name)
     seen = reply.body
     if reply.status != 200 or not seen.get("seen"):
-        return problem(f"worker {url} does not see in {WAIT_MS / 1000:g} s what is written to {root} here",
+        return problem(f"worker {url} does not see in {wait_ms / 1000:g} s what is written to {root} here",
                        SAME_FIX.format(root=root))  # fmt: skip
     return _judge(seen, mine, f"worker {url} sees what is written here", f"worker {url}", root)
 
 
-def _written_there(root: Path, account: Account, url: str, secret: Secret | None) -> list[Finding]:
+def _written_there(root: Path, account: Account, url: str, secret: Secret | None, wait_ms: int) -> list[Finding]:
     name = new_marker()
     marker_as(account, "look", root, name, 0)
     reply = ask("POST", url + "/doctor/marker", secret, json={"name": name})
@@ -82,11 +84,12 @@ def _written_there(root: Path, account: Account, url: str, secret: Secret | None
                 "Run the worker with Plex's uid and gid, and let its mount and its unit (ReadWritePaths=) allow it.",
             )
         ]
-    seen = marker_as(account, "look", root, name, WAIT_MS)
+    seen = marker_as(account, "look", root, name, wait_ms)
     if not seen.get("seen"):
+        _remove_there(url, name, secret)
         return [
             problem(
-                f"what worker {url} writes is not seen in {root} here within {WAIT_MS / 1000:g} s",
+                f"what worker {url} writes is not seen in {root} here within {wait_ms / 1000:g} s",
                 f"{SAME_FIX.format(root=root)} {CACHE_FIX.format(where='this host')}",
             )
         ]
@@ -94,6 +97,7 @@ def _written_there(root: Path, account: Account, url: str, secret: Secret | None
     found += judge_uids(seen, reply.body, account, url)
     removed = marker_as(account, "remove", root, name)
     if "error" in removed:
+        _remove_there(url, name, secret)
         found.append(
             problem(
                 f"{account.name} cannot remove what worker {url} wrote: {removed['error']}",
@@ -171,6 +175,10 @@ def _same_directory(item: dict[str, Any], url: str) -> Finding:
     if inode != item["inode"]:
         return problem(f"{path} is another directory on worker {url} (inode {item['inode']}, here {inode})", fix)
     return ok(f"{path} is the same directory on worker {url}")
+
+
+def _remove_there(url: str, name: str, secret: Secret | None) -> None:
+    ask("DELETE", f"{url}/doctor/marker?name={quote(name)}", secret)
 
 
 def _look_there(url: str, name: str, wait_ms: int, secret: Secret | None) -> Reply:

@@ -11,6 +11,7 @@ import pytest
 
 from scaleplex.cli.doctor import accounts
 from scaleplex.cli.doctor.accounts import Account
+from tests.integration.doctor.plex import PlexHost
 from tests.integration.relay.plex import FakePlex
 from tests.integration.relay.service import Service
 from tests.integration.worker.conftest import fake_program
@@ -113,3 +114,17 @@ def mount_tmpfs(open_dir: Path) -> Iterator[Callable[..., Path]]:
     yield mount
     for path in mounted:
         accounts.run(["umount", str(path)])
+
+
+@pytest.fixture(scope="session")
+def installed_plex() -> Iterator[PlexHost]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can use dpkg, even in a directory of its own")
+    with tempfile.TemporaryDirectory(prefix="scaleplex-doctor-") as directory:
+        yield PlexHost(Path(directory)).install()
+
+
+@pytest.fixture
+def plex(installed_plex: PlexHost, open_dir: Path) -> PlexHost:
+    """A Plex host as the role leaves it, to be broken."""
+    return PlexHost.like(installed_plex, open_dir)

@@ -25,6 +25,7 @@ def test_the_doctor_is_answered_only_when_it_signs(fleet: Fleet) -> None:
         ("GET", "/doctor/storage"),
         ("GET", f"/doctor/marker?name={new_name()}"),
         ("POST", "/doctor/marker"),
+        ("DELETE", f"/doctor/marker?name={new_name()}"),
         ("POST", "/doctor/relay"),
     ):
         assert fleet.worker.request(method, target, sign=False).status == 401
@@ -45,7 +46,8 @@ def test_a_marker_written_by_a_worker_is_a_file_of_its_own_below_the_transcode_r
     assert path.stat().st_ino == answer.json["inode"]
     assert path.read_text().strip() == answer.json["content"]
     assert fleet.worker.post("/doctor/marker", {"name": name}).status == 422  # never written over
-    marker.remove(str(fleet.transcode), name)
+    assert fleet.worker.request("DELETE", f"/doctor/marker?name={name}").status == 204
+    assert fleet.worker.request("DELETE", f"/doctor/marker?name={name}").status == 404
     assert not path.parent.exists()
 
 
@@ -63,6 +65,7 @@ def test_a_worker_sees_a_marker_and_says_when_there_is_none(fleet: Fleet) -> Non
 def test_a_name_that_is_no_markers_is_refused(fleet: Fleet, name: str) -> None:
     assert look(fleet, name).status == 400
     assert fleet.worker.post("/doctor/marker", {"name": name}).status == 400
+    assert fleet.worker.request("DELETE", f"/doctor/marker?name={name}").status == 400
 
 
 def test_a_link_is_neither_followed_nor_written_through(fleet: Fleet) -> None:
