@@ -7,7 +7,7 @@ edit differs from the original only where it was edited.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scaleplex.ffmpeg import options as table
 
@@ -20,16 +20,17 @@ class Option:
         name: the word without dash and specifier, in the spelling of the argv (`c` stays `c`).
         specifier: what follows the first colon, None without a colon.
         value: the next word, None for a flag and for an option whose value is missing at the end of the list.
+        key: the long name, so that `-c:0` and `-codec:0` are one option.
     """
 
     name: str
     specifier: str | None = None
     value: str | None = None
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """The long name, so that `-c:0` and `-codec:0` are one option."""
-        return table.ALIASES.get(self.name, self.name)
+    def __post_init__(self) -> None:
+        """Look the long name up once: it is asked for a thousand times in a translation."""
+        object.__setattr__(self, "key", table.ALIASES.get(self.name, self.name))
 
     @property
     def flag(self) -> str:

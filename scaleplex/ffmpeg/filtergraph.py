@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 _SPACE = " \n\t\r"
 
@@ -108,8 +109,9 @@ class Filtergraph:
         return tuple(label for label in self.produced() if label not in consumed)
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Filtergraph:
-    """Take a graph apart. Never raises."""
+    """Take a graph apart. Never raises. Graphs are frozen, so a text that comes again is answered from memory."""
     return Filtergraph(tuple(tuple(_filter(item) for item in _cut(chain, ",")) for chain in _cut(text, ";")))
 
 

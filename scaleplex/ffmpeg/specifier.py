@@ -7,6 +7,7 @@ Forms that are not modelled (programs, metadata) keep their text and cover nothi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 MEDIA = {"v": "video", "V": "video", "a": "audio", "s": "subtitle", "d": "data", "t": "attachment"}
 
@@ -68,6 +69,7 @@ def _number(text: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def parse(text: str | None) -> StreamSpecifier:
     """Read a specifier; None and the empty text mean every stream."""
     if not text:

@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[str, str]] = {
         "The decoder named for an input stream was exchanged; `none` means that ffmpeg chooses by itself.",
         "decode:1:eac3_eae->eac3",
     ),
-    "encode": ("The video encoder was exchanged.", "encode:h264_vaapi->libx264"),
+    "encode": ("An encoder was exchanged.", "encode:h264_vaapi->libx264"),
     "rate": ("Rate control was carried over to the other encoder's terms.", "rate:qp=22->crf=22"),
     "set": ("An option was added or given another value.", "set:-preset:0=veryfast"),
     "move": (

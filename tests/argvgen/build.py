@@ -22,6 +22,19 @@ _DEVICES = {
 _STREAMED = ("dash", "hls-matroska", "hls-mpegts", "segmented-matroska", "sub-side-channel")
 
 
+#: Source audio → the hint PMS writes.
+DECODERS = {
+    "aac": "aac",
+    "dts": "dca",
+    "ac3": "ac3_eae",
+    "truehd": "truehd_eae",
+    "opus": "opus",
+    "flac": "flac",
+    "alac": "alac",
+    "mp3": "mp3",
+}
+
+
 def build(shape: Shape) -> list[str]:
     """Return the arguments PMS would give, the program name not included."""
     if shape.kind == "thumbnails":
@@ -76,7 +89,7 @@ def _audio_block(shape: Shape) -> list[str]:
     spec = _spec(shape, audio_index(shape))
     if shape.audio == "copy":
         return []
-    decoder = {"aac": "aac", "dts": "dca"}.get(shape.audio, "eac3_eae")
+    decoder = DECODERS.get(shape.audio, "eac3_eae")
     words = [f"-codec:{spec}", decoder]
     return words + ([f"-eae_prefix:{spec}", f"{SESSION}_"] if decoder.endswith("_eae") else [])
 
@@ -147,7 +160,7 @@ def _main(shape: Shape) -> list[str]:
     words += _encoder(shape) if video else ["-codec:0", "copy"]
     if sound:
         words += [] if shape.era == "2020" and video else ["-filter_complex", sound]
-        words += ["-map", f"[{sound_label}]", "-metadata:s:1", "language=eng", "-codec:1", "aac", "-b:1", "256k"]
+        words += ["-map", f"[{sound_label}]", "-metadata:s:1", "language=eng", "-codec:1", shape.sound, "-b:1", "256k"]
         words += ["-bsf:1", "framedrop=count=2"] if shape.audio == "framedrop" else []
     else:
         words += ["-map", f"0:{audio_index(shape)}", "-metadata:s:1", "language=eng", "-codec:1", "copy"]

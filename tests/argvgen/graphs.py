@@ -74,7 +74,8 @@ def _overlay(shape: Shape, nodes: list[str], spec: str) -> tuple[str, int]:
     text = f"[0:3]{size}{',hwupload' if vaapi else ''}[0];{graph};"
     if not vaapi:
         return f"{text}[{last}][0]overlay[{last + 1}]", last + 1
-    joined = f"{text}[{last}][0]overlay_vaapi,scale_vaapi=format=nv12[{last + 1}]"
+    pixels = "p010" if shape.ten_bit else "nv12"
+    joined = f"{text}[{last}][0]overlay_vaapi,scale_vaapi=format={pixels}[{last + 1}]"
     return f"{joined};[{last + 1}]hwupload[{last + 2}]", last + 2
 
 

@@ -1,15 +1,21 @@
 """Recorded command lines come back word for word, their facts are read, their translations keep the promises."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scaleplex.ffmpeg import argv, filtergraph
-from scaleplex.translator import Facts, Site, facts, translate
+from scaleplex.translator import Facts, Hardware, Site, facts, translate
 from tests.corpus import recorded
 from tests.unit.translator import promises
 
 SITE = Site(callback_base="http://10.0.0.5:32499/cb/1/0f1e2d3c4b5a")
+SITES = {
+    "sw": replace(SITE, burn=True),
+    "vaapi": replace(SITE, burn=True, plex_pass=True, hardware=Hardware("/dev/dri/renderD129", "iHD")),
+    "nvenc": replace(SITE, burn=True, plex_pass=True, hardware=Hardware("1")),
+}
 
 pytestmark = pytest.mark.skipif(not recorded.entries(), reason=recorded.MISSING)
 each = pytest.mark.parametrize("entry", recorded.entries(), ids=lambda entry: entry["id"])
@@ -68,10 +74,22 @@ def test_a_recorded_command_is_planned_unless_it_burns_a_subtitle(entry: dict[st
     assert done.bail == burns
 
 
+@pytest.mark.parametrize("target", SITES)
 @each
-def test_a_recorded_translation_keeps_the_promises(entry: dict[str, Any]) -> None:
-    done = translate(entry["argv"], entry["env"], None, "sw", SITE)
-    assert promises.broken(entry["argv"], done, SITE) == []
+def test_a_recorded_translation_keeps_the_promises(entry: dict[str, Any], target: str) -> None:
+    done = translate(entry["argv"], entry["env"], None, target, SITES[target])
+    assert done.bail is None
+    assert promises.broken(entry["argv"], done, SITES[target], target=target) == []
+
+
+@pytest.mark.parametrize("first", SITES)
+@each
+def test_a_translation_can_be_translated_for_any_other_worker(entry: dict[str, Any], first: str) -> None:
+    words = list(translate(entry["argv"], {}, None, first, SITES[first]).argv)
+    for target, site in SITES.items():
+        done = translate(words, {}, None, target, site)
+        assert done.bail is None
+        assert promises.broken(words, done, site, target=target) == []
 
 
 @each

@@ -76,6 +76,9 @@ EAE_DECODERS: dict[str, str] = {
     "dca_eae": "dca",
 }
 
+#: Audio encoders our ffmpeg has under another name, or not for common use (its own Opus encoder is experimental).
+RENAMED_ENCODERS: dict[str, str] = {"opus": "libopus", "libfdk_aac": "aac", "aac_at": "aac", "mp3": "libmp3lame"}
+
 TEXT_SUBTITLES = values.words(
     """
     subrip srt ass ssa mov_text webvtt hdmv_text_subtitle text

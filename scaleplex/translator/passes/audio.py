@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scaleplex.ffmpeg import filtergraph
-from scaleplex.ffmpeg.argv import Command, Option
+from scaleplex.ffmpeg.argv import Command, File, Option
 from scaleplex.ffmpeg.filtergraph import Argument, Filter, Filtergraph
 from scaleplex.translator.facts import codecs
 from scaleplex.translator.labels import Labels
@@ -15,7 +15,7 @@ _FRAMEDROP = "framedrop"
 
 
 def audio(command: Command, context: Context) -> Command:
-    """Exchange EAE codecs, the `framedrop` bitstream filter and aresample's old `ocl` argument."""
+    """Exchange codecs Plex has under names of its own, `framedrop`, and aresample's old `ocl` argument."""
     labels = context.labels
 
     def change(option: Option) -> Option | None:
@@ -30,7 +30,20 @@ def audio(command: Command, context: Context) -> Command:
             return _ocl(option, value, labels)
         return option
 
-    return command.map_options(change)
+    return command.map_options(change).map_outputs(lambda number, file: _encoders(file, labels))
+
+
+def _encoders(file: File, labels: Labels) -> File:
+    """Name encoders as our ffmpeg does; the same names in front of `-i` are decoders, and known."""
+
+    def rename(option: Option) -> Option:
+        native = codecs.RENAMED_ENCODERS.get(option.value or "") if option.key == "codec" else None
+        if native is None:
+            return option
+        labels.add("encode", f"{option.specifier or '*'}:{option.value}->{native}")
+        return replace(option, value=native)
+
+    return replace(file, options=tuple(map(rename, file.options)))
 
 
 def _eae(option: Option, value: str, labels: Labels) -> Option | None:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 
 from scaleplex.ffmpeg import argv
 from scaleplex.ffmpeg.argv import Command
@@ -35,6 +36,21 @@ def apply(
 def sw(text: str, source: Source | None = None, site: Site = SITE) -> Translation:
     """Translate a whole command for software."""
     return translate(words(text), {}, source, "sw", site)
+
+
+def gpu(text: str, target: str, source: Source | None = None, **site: object) -> Translation:
+    """Translate a whole command for a GPU of a worker that draws, for a server that may use hardware.
+
+    Args:
+        site: fields of the site that differ; `hardware` too.
+    """
+    chosen = replace(SITE, **({"burn": True, "plex_pass": True} | site))
+    return translate(words(text), {}, source, target, chosen)
+
+
+def option(argv: tuple[str, ...], name: str) -> str | None:
+    """Return the value behind the first word of that name."""
+    return argv[argv.index(name) + 1] if name in argv else None
 
 
 def plain(text: str) -> str:

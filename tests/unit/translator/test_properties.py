@@ -1,26 +1,66 @@
 """What holds for every translation, whatever the command."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaleplex.translator import Source, SourceStream, Translation, translate
+from scaleplex.ffmpeg import argv
+from scaleplex.translator import Hardware, Site, Source, SourceStream, Translation, labels, translate
 from tests.argvgen import SHAPES, Shape, build
 from tests.argvgen.strategies import shapes
 from tests.unit.ffmpeg.test_argv import WORDS
 from tests.unit.translator import promises
 from tests.unit.translator.helpers import SITE
 
-
-def done(words: list[str]) -> Translation:
-    return translate(words, {"X_PLEX_TOKEN": "t"}, None, "sw", SITE)
+TARGETS = ("sw", "vaapi", "nvenc")
 
 
-@given(st.lists(WORDS))
+def done(words: list[str], target: str = "sw", site: Site = SITE) -> Translation:
+    return translate(words, {"X_PLEX_TOKEN": "t"}, None, target, site)
+
+
+CAPABILITIES = st.none() | st.frozensets(st.sampled_from(("h264", "hevc", "hevc:10", "av1", "av1:10", "mpeg2video")))
+SITES = st.builds(
+    Site,
+    callback_base=st.just(SITE.callback_base),
+    burn=st.booleans(),
+    policy=st.sampled_from(("force", "follow")),
+    plex_pass=st.booleans(),
+    hardware=st.builds(
+        Hardware,
+        device=st.sampled_from(("", "1")),
+        driver=st.sampled_from(("", "iHD", "radeonsi")),
+        decoders=CAPABILITIES,
+        encoders=CAPABILITIES,
+        tonemap=st.sampled_from(("", "opencl", "vaapi", "cuda", "cpu")),
+        qvbr=st.booleans(),
+        draws=st.booleans(),
+    ),
+)
+
+
+@given(st.lists(WORDS), st.sampled_from(TARGETS), SITES)
 @settings(max_examples=300)
-def test_any_list_of_strings_gives_an_answer(words: list[str]) -> None:
-    first = done(words)
-    assert done(list(first.argv)).argv == first.argv
+def test_any_list_of_strings_gives_an_answer(words: list[str], target: str, site: Site) -> None:
+    first = done(words, target, site)
+    assert done(list(first.argv), target, site).argv == first.argv
+
+
+@given(shapes(), st.data(), st.sampled_from(TARGETS), SITES)
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_command_comes_back_and_gives_an_answer(
+    shape: Shape, data: st.DataObject, target: str, site: Site
+) -> None:
+    words = build(shape)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(words) - 1))
+        words[place : place + 1] = data.draw(st.lists(WORDS | st.sampled_from(words), max_size=2))
+        words = words or ["-i"]
+    assert argv.emit(argv.parse(words)) == words
+    first = done(words, target, site)
+    assert done(list(first.argv), target, site).argv == first.argv
 
 
 SOURCES = st.none() | st.builds(
@@ -49,10 +89,27 @@ def test_the_promises_hold_for_any_job(shape: Shape, source: Source | None) -> N
     assert promises.broken(words, first, SITE, source) == []
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_the_promises_hold_for_every_listed_shape(shape: Shape) -> None:
+@given(shapes(), SOURCES, st.sampled_from(TARGETS[1:]), SITES)
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_worker_is_like_its_command_is_its_own_and_final(
+    shape: Shape, source: Source | None, target: str, site: Site
+) -> None:
     words = build(shape)
-    assert promises.broken(words, done(words), SITE) == []
+    first = translate(words, {}, source, target, site)
+    again = translate(first.argv, {}, source, target, site)
+    assert again.argv == first.argv
+    assert {labels.kind(label) for label in again.labels} <= {"policy", "fallback", "bail", "where"}
+    if first.bail is None:
+        spoken = " ".join(w for w in first.argv if "/" not in w or "=" in w)
+        assert not [word for word in promises.FOREIGN[target] if word in spoken]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_the_promises_hold_for_every_listed_shape(shape: Shape, target: str) -> None:
+    words = build(shape)
+    site = replace(SITE, burn=True, plex_pass=True)
+    assert promises.broken(words, done(words, target, site), site, target=target) == []
 
 
 def test_the_promises_can_be_broken() -> None:
