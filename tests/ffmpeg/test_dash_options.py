@@ -156,3 +156,65 @@ def test_time_delta_lets_a_segment_end_a_little_early(ffmpeg: Path, tmp_path: Pa
     dash = ("-g", "24", "-f", "dash", "-seg_duration", "1", "-time_delta", "0.0625", "m.mpd")
     run(ffmpeg, [*source, *dash], tmp_path)
     assert len([name for name in sizes(tmp_path) if name.startswith("chunk")]) == 7
+
+
+def test_segment_n_is_the_same_span_in_every_stream_however_far_keyframes_are_apart(
+    ffmpeg: Path, clip: Path, tmp_path: Path
+) -> None:
+    # keyframes each second and segments of 0.3 s: stock lets the audio run ahead, three segments to one of video
+    with Sink(tmp_path) as sink:
+        ended = run(
+            ffmpeg,
+            [
+                *("-ss", "20", "-noaccurate_seek", "-i", str(clip), "-start_at_zero", "-copyts", "-to", "28"),
+                *("-map", "0:v", "-codec:0", "copy", "-map", "0:a", "-codec:1", "copy", "-f", "dash"),
+                *("-seg_duration", "0.3", "-dash_segment_type", "mp4", *NAMES, "-window_size", "5"),
+                *("-delete_removed", "false", "-skip_to_segment", str(FIRST), "-manifest_name", sink.url("/m")),
+                *("-avoid_negative_ts", "disabled", "dash"),
+            ],
+            tmp_path,
+        )
+    assert ended.returncode == 0, ended.stderr
+    starts = {stream: starts_of(tmp_path, stream) for stream in (0, 1)}
+    assert starts[0].keys() == starts[1].keys()
+    assert len(starts[0]) >= 8
+    assert all(abs(starts[0][number] - starts[1][number]) < 0.25 for number in starts[0])
+
+
+def test_every_segment_of_a_long_film_begins_on_the_grid(ffmpeg: Path, tmp_path: Path) -> None:
+    """At 23.976 fps and 3 s stock joins two segments after 42 s: each is measured from its own, rounded, start."""
+    seconds, seg = 126, 3
+    with Sink(tmp_path) as sink:
+        ended = run(
+            ffmpeg,
+            [
+                *("-f", "lavfi", "-i", f"testsrc2=size=64x36:rate=24000/1001:duration={seconds}"),
+                *(
+                    "-f",
+                    "lavfi",
+                    "-i",
+                    f"sine=sample_rate=48000:duration={seconds}",
+                    "-map",
+                    "0",
+                    "-codec:0",
+                    "libx264",
+                ),
+                *("-preset:0", "ultrafast", "-bf:0", "2", "-r:0", "23.975999999999999"),
+                *("-force_key_frames:0", f"expr:gte(t,n_forced*{seg})", "-map", "1", "-codec:1", "aac", "-f", "dash"),
+                *("-seg_duration", str(seg), "-dash_segment_type", "mp4", *NAMES, "-window_size", "5"),
+                *("-delete_removed", "false", "-skip_to_segment", "1", "-manifest_name", sink.url("/m"), "dash"),
+            ],
+            tmp_path,
+        )
+    assert ended.returncode == 0, ended.stderr
+    video = starts_of(tmp_path, 0)
+    assert sorted(video) == list(range(1, seconds // seg + 1))
+    assert {n: at for n, at in video.items() if not -0.13 < at - (n - 1) * seg < 0.05} == {}
+
+
+def starts_of(folder: Path, stream: int) -> dict[int, float]:
+    """Return the decode time of each chunk's first sample, in seconds, by number."""
+    return {
+        int(path.stem.rsplit("-", 1)[1]): boxes.start_of_chunk(path)[1]
+        for path in folder.glob(f"chunk-stream{stream}-*.m4s")
+    }
