@@ -71,8 +71,9 @@ def unwanted(target: str, written_for: str) -> frozenset[str]:
 
 
 def cap_of(options: dict[str, str]) -> str | None:
-    """Return the highest bit rate a command allows."""
-    return options.get("maxrate") or options.get("b")
+    """Return the highest bit rate a command allows, None when it names none, or zero, or nothing readable."""
+    cap = options.get("maxrate") or options.get("b")
+    return cap if values.bits_per_second(cap) else None
 
 
 def to_software(options: dict[str, str], hevc: bool) -> tuple[Swap, ...]:
@@ -110,7 +111,7 @@ def to_vaapi(
     cap = cap_of(options)
     if old is None or quality is None:
         return (), ()
-    if cap is None or values.bits_per_second(cap) is None:
+    if cap is None:
         return ((Swap(old, "qp", str(quality)),) if (old, options[old]) != ("qp", str(quality)) else ()), ()
     settings = (Setting("b", cap),)
     if not hardware.qvbr:

@@ -76,10 +76,9 @@ def _settings(options: dict[str, str], encoder: str, ten_bit: bool) -> tuple[Set
         settings.append(Setting("forced-idr", "1"))
         settings.append(Setting("x265-params", "open-gop=0:log-level=error"))
     cap = encoders.cap_of(options)
-    bits = values.bits_per_second(cap)
-    if cap is not None and bits:
+    if cap is not None:
         settings.append(Setting("maxrate", cap))
-        settings.append(Setting("bufsize", f"{2 * bits // 1000}k"))
+        settings.append(Setting("bufsize", f"{2 * (values.bits_per_second(cap) or 0) // 1000}k"))
     return tuple(settings)
 
 
