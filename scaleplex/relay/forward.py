@@ -7,8 +7,7 @@ reply. ffmpeg does not wait for the answer to a manifest at all, so holding one 
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from scaleplex.common.errors import UpstreamError
 from scaleplex.common.log import Log
@@ -17,13 +16,14 @@ from scaleplex.relay.callbacks import Callback
 from scaleplex.relay.limits import Budget
 from scaleplex.relay.manifests import Manifest
 from scaleplex.relay.meters import Meters
+from scaleplex.relay.queue import Queue
 from scaleplex.relay.tickets import Ticket
 from scaleplex.relay.upstream import Reply, Upstream
 
 WARNINGS_PER_SECOND = 0.2
 SHORTEST_PATIENCE_SECONDS = 0.1
-# Beyond the time manifests are held; the sender of the last callback does not wait much longer itself.
-SETTLE_SECONDS = 0.5
+# Beyond the time manifests are held: a slow PMS may have some to answer. The worker waits longer itself.
+SETTLE_SECONDS = 10.0
 
 
 class LiveJob:
@@ -31,35 +31,20 @@ class LiveJob:
 
     def __init__(self, upstream: Upstream, patience_seconds: float, log_lines_per_second: int) -> None:
         self.upstream = upstream
-        self.announcing = threading.Lock()
-        self._changed = threading.Condition()
-        self._under_way = 0
+        self.announcements = Queue()
         self.patience_seconds = patience_seconds
         self.log_lines = Budget(log_lines_per_second)
         self.warnings = Budget(WARNINGS_PER_SECOND)
         self._seen: dict[str, set[str]] = {}
         self._reach: dict[str, tuple[int, tuple[int, int]]] = {}
 
-    @contextmanager
-    def manifest_under_way(self) -> Iterator[None]:
-        """Count a manifest from its arrival until PMS has answered it."""
-        with self._changed:
-            self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._under_way -= 1
-                self._changed.notify_all()
-
-    def is_settled(self, limit_seconds: float) -> bool:
-        """Wait until no manifest is under way, at most so long; return whether that is so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._under_way == 0, limit_seconds)
-
     def is_stale(self, stream: str, attempt: int, manifest: Manifest) -> bool:
-        """Return whether PMS already has a later manifest of this stream; a new attempt starts its own order."""
-        return (attempt, manifest.reach) < self._reach.get(stream, (0, (0, -1)))
+        """Return whether PMS has a later manifest of this stream and would learn nothing from this one.
+
+        A new attempt starts its own order. One that arrives late and names a segment no other has named still counts.
+        """
+        overtaken = (attempt, manifest.reach) < self._reach.get(stream, (0, (0, -1)))
+        return overtaken and not self.new_names(stream, manifest)
 
     def new_names(self, stream: str, manifest: Manifest) -> list[str]:
         """Return the names that were not announced before."""
@@ -69,7 +54,7 @@ class LiveJob:
     def announced(self, stream: str, attempt: int, manifest: Manifest) -> None:
         """Note what PMS has been told."""
         self._seen.setdefault(stream, set()).update(manifest.names)
-        self._reach[stream] = (attempt, manifest.reach)
+        self._reach[stream] = max((attempt, manifest.reach), self._reach.get(stream, (0, (0, -1))))
 
 
 class Forwarder:
@@ -111,10 +96,9 @@ class Forwarder:
         """
         job = self._live(callback.job)
         if callback.kind == "manifest":
-            with job.manifest_under_way():
-                return self._announce(job, callback, ticket, body)
+            return self._announce(job, callback, ticket, body)
         if last:
-            job.is_settled(self._visible_seconds + SETTLE_SECONDS)
+            job.announcements.wait_empty(self._visible_seconds + SETTLE_SECONDS)
         if callback.kind == "log" and not job.log_lines.spend(self._clock()):
             self._meters.callbacks.add(kind="log", outcome="dropped")
             return Reply(200, b"", None)
@@ -133,7 +117,7 @@ class Forwarder:
     def _forget_one(self, name: str) -> None:
         with self._lock:
             job = self._jobs.get(name)
-            if job is not None and job.is_settled(0) and job.upstream.close():
+            if job is not None and job.announcements.wait_empty(0) and job.upstream.close():
                 del self._jobs[name]
 
     def _live(self, name: str) -> LiveJob:
@@ -146,7 +130,7 @@ class Forwarder:
 
     def _announce(self, job: LiveJob, callback: Callback, ticket: Ticket, body: bytes) -> Reply:
         manifest = manifests.read(body)
-        with job.announcing:
+        with job.announcements.turn():
             if job.is_stale(callback.stream, callback.attempt, manifest):
                 self._meters.callbacks.add(kind="manifest", outcome="stale")
                 self._log.debug("manifest overtaken by a later one", session=callback.session, job=callback.job)

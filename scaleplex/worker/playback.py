@@ -35,7 +35,7 @@ KEPT_LINES = 50
 SIGNED_URL = re.compile(r"/cb/\d+/[0-9a-f]+")  # ffmpeg names the URL it could not reach; signatures stay out of logs
 LINE_MAX_BYTES = 4096
 USER_TIMEOUT_MS = 8_000  # noticed within two seconds more: a heartbeat has to be on its way first
-FINAL_REPORT_SECONDS = 14.0  # more than the reporter takes: FINAL_SECONDS and the time-outs of one request
+FINAL_REPORT_SECONDS = 24.0  # more than the reporter takes: FINAL_SECONDS and the time-outs of one request
 REAP_SECONDS = 5.0
 ENOSPC_STATUS = 228  # ffmpeg leaves with the low byte of -ENOSPC
 

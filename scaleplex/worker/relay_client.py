@@ -7,9 +7,9 @@ from scaleplex.worker.reporter import Reply
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 3.0
-# The relay holds a job's last callback until PMS has its manifests: 2.5 s for files to become visible on the Plex host,
-# and 4 s for PMS to answer (docs/explanation/relay).
-LAST_READ_SECONDS = 8.0
+# The relay holds a job's last callback until PMS has its manifests: 2 s for files to become visible on the Plex host,
+# and 10 s for PMS to answer (docs/explanation/relay).
+LAST_READ_SECONDS = 15.0
 LAST_HEADER = "X-Scaleplex-Last"
 BODY_MAX_CHARS = 4096
 

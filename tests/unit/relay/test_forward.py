@@ -115,11 +115,13 @@ def test_a_manifest_is_stale_only_within_its_stream_and_attempt(nobody: str) -> 
     assert job.new_names("", Manifest(("a", "c"), (0, 6))) == ["c"]
 
 
-def test_a_job_is_settled_when_no_manifest_is_under_way(nobody: str) -> None:
+def test_a_late_manifest_that_names_a_segment_no_other_has_named_still_counts(nobody: str) -> None:
     job = LiveJob(Upstream(nobody, 1.0), 2.0, 20)
-    with job.manifest_under_way():
-        assert not job.is_settled(0)
-    assert job.is_settled(0)
+    job.announced("", 1, Manifest(("f", "g"), (0, 7)))
+    late = Manifest(("e", "f"), (0, 6))
+    assert not job.is_stale("", 1, late)
+    job.announced("", 1, late)
+    assert job.is_stale("", 1, late)
 
 
 def test_jobs_that_ended_are_forgotten_and_living_ones_are_not(nobody: str, tmp_path: Path) -> None:
