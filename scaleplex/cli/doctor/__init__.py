@@ -40,7 +40,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add("--etc", metavar="DIR", type=Path, default=Places().etc, help="default: %(default)s")
     add("--only", metavar="CHECK", action="append", help="a check or a subject, such as storage.space or storage")
-    add("--transcode-root", metavar="DIR", type=Path, help="default: the worker's setting, or Plex's preference")
+    add("--transcode-root", metavar="DIR", type=Path, help="default: the worker's setting, or Plex's")
     add("--relay", metavar="URL", help="the relay as workers reach it; default: as shim.env says")
     add("--plex-user", metavar="NAME", default="plex", help="default: %(default)s")
     add("--plex-dir", metavar="DIR", type=Path, default=Places().plex_directory, help="default: %(default)s")
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if not roles:
         raise ScaleplexError(
             f"There is no {' or '.join(file for files in ROLES.values() for file in files)} in {args.etc}.",
-            "Install a part of scaleplex on this host, or name one with --role.",
+            "Run this as root on a host with a part of scaleplex, or name one with --role.",
         )
     chosen = choose(args.only, roles)
     places = Places(etc=args.etc, plex_directory=args.plex_dir, preferences=args.plex_preferences)

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from scaleplex.cli.doctor import accounts, diversion, ffmpeg, fleet, gpu, mounts, services, shared, shim, storage
 from scaleplex.cli.doctor import plex_preferences as preferences
 from scaleplex.cli.doctor.findings import Finding, Skip
 from scaleplex.cli.doctor.host import ORCHESTRATOR_ROLE, PLEX_HOST, WORKER_ROLE, Host, secret_file
-from scaleplex.cli.doctor.survey import Reply, ask, side_by_side
 from scaleplex.worker.capability import scaleplex_version
 
 ALL = (PLEX_HOST, WORKER_ROLE, ORCHESTRATOR_ROLE)
@@ -48,12 +46,6 @@ def _state(host: Host) -> Sequence[Finding]:
     return [*found, *gpu.state_is_writable(directory, host.worker_login.account())]
 
 
-def _storages(host: Host) -> dict[str, Reply]:
-    urls = [worker.url for worker in host.survey().workers if worker.signed.status == 200]
-    calls = [partial(ask, "GET", url + "/doctor/storage", host.secret) for url in urls]
-    return dict(zip(urls, side_by_side(calls), strict=True))
-
-
 def _named_root(host: Host) -> Path | None:
     if host.transcode is not None:
         return host.transcode
@@ -65,7 +57,7 @@ def _same_directories(host: Host) -> Sequence[Finding]:
         root: Path | None = host.transcode_root()
     except Skip:
         root = None
-    return shared.same_directories(root, _storages(host))
+    return shared.same_directories(root, host.survey().storages)
 
 
 def _ports(host: Host) -> Sequence[Finding]:
@@ -209,7 +201,9 @@ PLEX = (
     Check(
         "plex.directory", (PLEX_HOST,), "Plex's transcoder temporary directory not the one that is shared",
         "Set it in Plex's settings.",
-        lambda host: preferences.transcoder_directory(host.places.preferences, _named_root(host), _storages(host)),
+        lambda host: preferences.transcoder_directory(
+            host.places.preferences, _named_root(host), host.survey().storages
+        ),
     ),
     Check(
         "plex.server", (PLEX_HOST,), "Plex Media Server does not answer the relay", "Start it.",

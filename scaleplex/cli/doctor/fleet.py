@@ -68,7 +68,7 @@ def secrets_equal(services: Sequence[Service], *, have_secret: bool) -> list[Fin
             continue
         name = f"{service.kind} {service.url}"
         if service.signed.status == 401:
-            found.append(_refused(name, service.signed))
+            found.append(_refused(name, service.signed, have_secret=have_secret))
         elif service.signed.status != 200:
             found.append(
                 problem(f"{name} answers {service.signed.status}: {service.signed.detail}", "Run the doctor there.")
@@ -89,7 +89,9 @@ def secrets_equal(services: Sequence[Service], *, have_secret: bool) -> list[Fin
     return found
 
 
-def _refused(name: str, reply: Reply) -> Finding:
+def _refused(name: str, reply: Reply, *, have_secret: bool) -> Finding:
+    if not have_secret:
+        return problem(f"{name} wants signed requests, and this host has no secret", SECRET_FIX)
     if "time is off" in reply.detail:
         return problem(f"{name} refuses this host's requests: {reply.detail}", CLOCK_FIX)
     return problem(f"{name} refuses this host's signature: the secrets differ", SECRET_FIX)

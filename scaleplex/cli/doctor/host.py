@@ -1,5 +1,6 @@
 """What is installed on this host, read from /etc/scaleplex the way the units and the shim read it."""
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -108,19 +109,26 @@ class Host:
         return accounts.find(self.plex_user) if PLEX_HOST in self.roles else self.worker_login.account()
 
     def transcode_root(self) -> Path:
-        """Return the transcode directory, from the command line, the worker's settings or Plex's preferences.
+        """Return the transcode directory: from the command line, the worker's settings, Plex's preferences, or workers.
 
         Raises:
-            Skip: nothing on this host names it.
+            Skip: nothing names it, or workers name several.
         """
         if self.transcode is not None:
             return self.transcode
         if WORKER_ROLE in self.roles and self.worker is not None:
             return self.worker.transcode_root
-        named = plex_preferences.transcode_directory(self.places.preferences)
-        if not named:
-            raise Skip("nothing on this host names the transcode directory; use --transcode-root DIR")
-        return Path(named)
+        try:
+            named = plex_preferences.transcode_directory(self.places.preferences)
+        except Skip:
+            named = ""
+        if named:
+            return Path(named)
+        answers = [reply.body for reply in self.survey().storages.values() if reply.status == 200]
+        roots = {str(body["transcode_root"]["path"]) for body in answers}
+        if len(roots) != 1:
+            raise Skip("neither Plex's preferences nor the workers name one transcode directory; use --transcode-root")
+        return Path(roots.pop())
 
     def survey(self) -> Survey:
         """Return what the rest of the fleet answers; it is asked once, whoever comes first."""
@@ -151,7 +159,7 @@ class Host:
 
 def installed_roles(etc: Path) -> frozenset[str]:
     """Return the roles whose env files exist."""
-    return frozenset(role for role, files in ROLES.items() if any((etc / file).is_file() for file in files))
+    return frozenset(role for role, files in ROLES.items() if any(os.path.isfile(etc / file) for file in files))
 
 
 def read(host: Host) -> Host:
@@ -168,10 +176,16 @@ def read(host: Host) -> Host:
     if "shim.env" in host.given:
         host.shim = shim_config.Config(host.given["shim.env"])
         host.problems["shim.env"] += host.shim.problems
+    path = secret_file(host)
     try:
-        host.secret = load_secret({"SECRET_FILE": str(secret_file(host))}, "") if secret_file(host).exists() else None
+        path.stat()
+        host.secret = load_secret({"SECRET_FILE": str(path)}, "")
+    except FileNotFoundError:
+        pass  # a fleet on loopback may have none
+    except OSError as exc:
+        host.secret_problem = f"{path} cannot be read: {exc.strerror}"
     except ConfigError as exc:
-        host.secret_problem = exc.detail
+        host.secret_problem = exc.detail.rstrip(".")
     return host
 
 

@@ -34,7 +34,8 @@ def secret(host: Host, path: Path) -> list[Finding]:
     if host.secret_problem:
         return [
             problem(
-                host.secret_problem, f"Write the fleet's secret into {path}: at least 16 bytes, the same everywhere."
+                host.secret_problem,
+                f"Run the doctor as root, and write the fleet's secret into {path}: 16 bytes or more.",
             )
         ]
     if host.secret is None:

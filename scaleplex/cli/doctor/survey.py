@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import requests
@@ -57,13 +58,20 @@ class Service:
 
 @dataclass(slots=True)
 class Survey:
-    """Everything that was asked. ``relay_here`` is None when this host does not know the relay."""
+    """Everything that was asked.
+
+    Attributes:
+        relay_here: None when this host does not know the relay.
+        relay_from: what each answering worker says of the relay, by its URL.
+        storages: what each answering worker says of its directories, by its URL.
+    """
 
     workers: list[Service]
     orchestrators: list[Service]
     relay_url: str
     relay_here: list[Answer] | None
     relay_from: dict[str, Reply]
+    storages: dict[str, Reply]
 
     @property
     def services(self) -> list[Service]:
@@ -81,14 +89,17 @@ def take(workers: Sequence[str], orchestrators: Sequence[str], relay_url: str, s
     for service in asked:
         named += [str(view["url"]) for view in service.signed.body.get("workers", []) if view.get("url") not in named]
     found = side_by_side([_asker("worker", url, secret) for url in dict.fromkeys(named)])
-    here: list[Answer] | None = None
-    views: dict[str, Reply] = {}
-    if relay_url:
-        answering = [service.url for service in found if service.signed.status == 200]
-        answers = side_by_side([_relay_asker(url, relay_url, secret) for url in answering])
-        views = dict(zip(answering, answers, strict=True))
-        here = relay_probe.ask(relay_url, secret)
-    return Survey(found, asked, relay_url, here, views)
+    answering = [service.url for service in found if service.signed.status == 200]
+    views = side_by_side([_relay_asker(url, relay_url, secret) for url in answering]) if relay_url else []
+    storages = side_by_side([partial(ask, "GET", url + "/doctor/storage", secret) for url in answering])
+    return Survey(
+        found,
+        asked,
+        relay_url,
+        relay_probe.ask(relay_url, secret) if relay_url else None,
+        dict(zip(answering, views, strict=False)),
+        dict(zip(answering, storages, strict=True)),
+    )
 
 
 def ask(

@@ -130,6 +130,16 @@ def test_a_worker_host_alone_is_told_of_the_relay_on_the_command_line(
     assert run(etc, "--json", "--only", "relay", "--relay", "http://127.0.0.1:9") == 1
 
 
+def test_without_plexs_preferences_the_workers_name_the_transcode_directory(
+    etc: Path, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (etc.parents[1] / "Preferences.xml").unlink()
+    assert run(etc, "--json", "--role", "plex-host", "--only", "storage.owner", "--only", "plex.directory") == 0
+    owner, directory = printed(capsys)["findings"]
+    assert (owner["severity"], directory["severity"]) == ("ok", "skipped")
+    assert str(fleet.transcode) in owner["seen"]
+
+
 def test_nothing_is_left_in_the_transcode_directory(
     etc: Path, fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:

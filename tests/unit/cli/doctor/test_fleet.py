@@ -31,7 +31,7 @@ def worker(
 
 
 def survey(*workers: Service) -> Survey:
-    return Survey(list(workers), [], RELAY, None, {})
+    return Survey(list(workers), [], RELAY, None, {}, {})
 
 
 def seen(answers: dict[str, int]) -> list[Finding]:
