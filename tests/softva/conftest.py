@@ -19,3 +19,9 @@ def ffmpeg() -> Path:
         return Path(named) if named else find_ffmpeg()
     except ToolMissingError as exc:
         pytest.skip(exc.detail)
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where generated clips are kept for the whole run."""
+    return tmp_path_factory.mktemp("clips")
