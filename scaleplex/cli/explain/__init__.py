@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from scaleplex.cli import recorded
+from scaleplex.cli import place, recorded
 from scaleplex.cli.explain import report
 from scaleplex.common.errors import ScaleplexError
-from scaleplex.translator import Site, translate
+from scaleplex.translator import translate
 
 EXAMPLES = """\
 examples:
@@ -33,10 +33,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", help=f"{recorded.SHAPE}; - for standard input")
-    parser.add_argument("--target", default="sw", metavar="BACKEND", help="sw (default), vaapi or nvenc")
     parser.add_argument("--callback-base", metavar="URL", help="what stands in for http://127.0.0.1:PORT in callbacks")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write both filtergraphs there as a picture")
     parser.add_argument("--json", action="store_true", help="for programs")
+    place.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _explain(args: argparse.Namespace) -> None:
     read = recorded.read(args.file)
-    done = translate(read.argv, read.env, read.source, args.target, Site(callback_base=args.callback_base))
+    done = translate(read.argv, read.env, read.source, args.target, place.site(args, args.callback_base))
     found = report.Explanation(read, args.target, done, args.callback_base is not None)
     if args.svg is not None:
         write_picture(args.svg, report.as_svg(found))

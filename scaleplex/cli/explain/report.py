@@ -16,6 +16,7 @@ from scaleplex.worker import giveup
 
 PROGRAM = "/usr/lib/scaleplex-ffmpeg/ffmpeg"
 _WIDTH = 100
+_PLACE = "where:"  # what this label says is said more exactly in front
 _COLUMN = 15
 
 _JOBS = {
@@ -165,6 +166,7 @@ def _outcome(found: Explanation) -> list[str]:
 
 
 def _changes(labels: Sequence[str]) -> list[str]:
+    labels = [label for label in labels if not label.startswith(_PLACE)]
     lines = [f"Changes ({len(labels)})"]
     details: dict[str, list[str]] = {}
     for label in labels:

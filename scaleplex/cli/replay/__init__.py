@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from scaleplex.cli import place
 from scaleplex.cli.recorded import Recorded
 from scaleplex.cli.replay import corpus, report, results
 from scaleplex.cli.replay.results import CLEANED, CRASHED, PLANNED, UNREADABLE, Result, Results
@@ -17,6 +18,9 @@ examples:
   scaleplex replay captures/ --record before.json     ... and keep what became of them
   scaleplex replay captures/ --run --against before.json    after an update: what changed, what got worse
 """
+
+
+ANYWHERE = Site()
 
 
 class Unwritable(ScaleplexError):
@@ -36,11 +40,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help=".json files of one command, .log and .txt of Plex")
-    parser.add_argument("--target", default="sw", metavar="BACKEND", help="sw (default), vaapi or nvenc")
     parser.add_argument("--run", action="store_true", dest="execute", help="run those that are planned; takes minutes")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what became of them there")
     parser.add_argument("--against", type=Path, metavar="FILE", help="compare with what --record wrote earlier")
     parser.add_argument("--json", action="store_true", help="for programs")
+    place.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -64,7 +68,7 @@ def _replay(args: argparse.Namespace) -> int:
     for name, command in corpus.commands(args.directory):
         if runner is not None and sys.stderr.isatty():
             print(f"\r\x1b[K{len(entries) + 1} {report.visible_block(name)}", end="", file=sys.stderr, flush=True)
-        entries[name] = one(command, args.target, runner)
+        entries[name] = one(command, args.target, runner, place.site(args))
     if runner is not None and sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     found = Results(args.target, entries)
@@ -77,7 +81,7 @@ def _replay(args: argparse.Namespace) -> int:
     return int(any(r.ran == FAILED or r.outcome in (UNREADABLE, CRASHED) for r in entries.values()))
 
 
-def one(command: Recorded | str, target: str, runner: Runner | None) -> Result:
+def one(command: Recorded | str, target: str, runner: Runner | None, site: Site = ANYWHERE) -> Result:
     """Return what becomes of one command line.
 
     Raises:
@@ -86,14 +90,14 @@ def one(command: Recorded | str, target: str, runner: Runner | None) -> Result:
     if isinstance(command, str):
         return Result("unreadable", UNREADABLE, command)
     try:
-        done = translate(command.argv, command.env, command.source, target, Site())
+        done = translate(command.argv, command.env, command.source, target, site)
     except BackendError:
         raise
     except Exception as exc:  # the promise is that none comes; one command must not hide the others
         return Result("crashed", CRASHED, f"{type(exc).__name__}: {exc}")
     ran = Run("")
     if runner is not None and done.bail is None:
-        ran = runner.run(command.argv, command.env, done.facts, target)
+        ran = runner.run(command.argv, command.env, done.facts, target, site)
     outcome = PLANNED if done.bail is None else CLEANED
     return Result(shape(done.facts), outcome, done.bail or "", done.labels, done.argv, ran.outcome, ran.detail)
 

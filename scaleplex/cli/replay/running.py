@@ -42,7 +42,7 @@ class Runner:
         self._clips = clips
         clips.mkdir(parents=True, exist_ok=True)
 
-    def run(self, words: Sequence[str], env: dict[str, str], facts: Facts, target: str) -> Run:
+    def run(self, words: Sequence[str], env: dict[str, str], facts: Facts, target: str, site: Site) -> Run:
         """Run a command line on generated media, translated with what a probe says of that media."""
         if not facts.inputs or not facts.outputs:
             return Run(SKIPPED, "no input or no output")
@@ -52,7 +52,7 @@ class Runner:
                 placed, source = self._place(words, facts, room)
             except (ScaleplexError, subprocess.SubprocessError, OSError) as exc:
                 return Run(SKIPPED, f"no media for it: {' '.join(str(exc).split())[:_TAIL]}")
-            done = translate(placed, env, source, target, Site(callback_base=None))
+            done = translate(placed, env, source, target, site)
             if done.bail is not None:
                 return Run(SKIPPED, f"not planned: {done.bail}")
             return self._start(done.argv, done.env, done.facts, room)

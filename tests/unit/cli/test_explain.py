@@ -10,6 +10,7 @@ import pytest
 
 from scaleplex.cli.explain import shell
 from scaleplex.cli.main import main
+from scaleplex.translator.labels import KINDS
 from tests.argvgen import Shape, build
 from tests.unit.cli import logform
 
@@ -42,7 +43,7 @@ def test_every_kind_of_change_comes_with_its_meaning(tmp_path: Path, capsys: pyt
     _, out, _ = call(capsys, write(tmp_path / "argv.json", json.dumps(build(VAAPI))))
     assert "DASH for a browser (dash)" in out
     assert "HDR to SDR, mobius (by tonemap_opencl)" in out
-    assert "The video encoder was exchanged." in out
+    assert KINDS["encode"][0] in " ".join(out.split())
     assert "- h264_vaapi->libx264" in out
     assert "◆  hwmap=derive_device=opencl" in out
     assert "audio, on sw: the same" in out
@@ -126,3 +127,17 @@ def test_the_programs_name_in_front_is_left_out(tmp_path: Path, capsys: pytest.C
     _, out, _ = call(capsys, name)
     assert "left out" in out
     assert json.loads(call(capsys, "--json", name)[1])["argv"][0] == "-i"
+
+
+def test_the_worker_can_be_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = write(tmp_path / "argv.json", json.dumps(build(Shape("dash", "sw", codec="hevc"))))
+    plain = json.loads(call(capsys, "--json", "--target", "vaapi", name)[1])
+    assert "libx264" in plain["argv"]
+    hardware = ["--json", "--target", "vaapi", "--plex-pass", "--driver", "iHD", name]
+    assert "h264_vaapi" in (words := json.loads(call(capsys, *hardware)[1])["argv"])
+    assert "vaapi=vaapi:,driver=iHD" in words
+    follows = json.loads(call(capsys, "--follow", *hardware)[1])
+    assert "libx264" in follows["argv"]
+    burn = write(tmp_path / "burn.json", json.dumps(build(Shape("dash", "sw", subtitle="burn-text"))))
+    assert json.loads(call(capsys, "--json", burn)[1])["bail"] == "burn:text"
+    assert json.loads(call(capsys, "--json", "--burn", burn)[1])["bail"] is None
