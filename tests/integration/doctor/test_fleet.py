@@ -3,6 +3,7 @@
 import email.utils
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -207,3 +208,17 @@ def test_a_service_that_is_not_ready_says_why_and_a_draining_one_is_a_warning(an
 def test_plex_that_does_not_answer_is_a_problem(fleet: Fleet) -> None:
     assert worst(services.pms(fleet.plex.url)) == "ok"
     assert worst(services.pms("http://127.0.0.1:9")) == "problem"
+
+
+def test_services_that_take_connections_and_never_answer_cost_seconds_not_minutes() -> None:
+    silent = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    worker, orchestrator, relay = (f"http://127.0.0.1:{server.getsockname()[1]}" for server in silent)
+    began = time.monotonic()
+    seen = survey.take((worker,), (orchestrator,), relay, Secret(SECRET))
+    seconds = time.monotonic() - began
+    for server in silent:
+        server.close()
+    assert seconds < 10
+    (found,) = judge.reachable(seen.workers, "worker")
+    assert "connected, but no answer in time" in found.seen
+    assert worst(judge.relay(seen.relay_here, relay, "this host")) == "problem"
