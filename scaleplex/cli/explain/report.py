@@ -159,6 +159,8 @@ def _outcome(found: Explanation) -> list[str]:
             " The command was only cleaned of what our ffmpeg cannot parse; everything else stands word for word."
             ' See "Not understood" in docs/explanation/translator.'
         )
+        if done.bail in ("no-input", "no-output"):
+            text += " A line that was cut looks like this: it usually ends with the name of an output."
         return textwrap.wrap(shell.visible(text), _WIDTH)
     if not done.changed:
         return [f"On {found.target} it runs as it stands."]

@@ -29,6 +29,7 @@ _AUDIO = {
     "ac3": ["-b:a", "192k"],
     "eac3": ["-b:a", "192k"],
     "flac": [],
+    "alac": [],
     "mp3": ["-b:a", "96k"],
     "dca": ["-strict", "-2", "-b:a", "768k"],
     "truehd": ["-strict", "-2"],

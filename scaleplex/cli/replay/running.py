@@ -49,52 +49,13 @@ class Runner:
         with TemporaryDirectory(prefix="scaleplex-replay-") as name:
             room = Path(name).resolve()
             try:
-                placed, source = self._place(words, facts, room)
+                placed, source = place(self._ffmpeg, self._clips, words, facts, room)
             except (ScaleplexError, subprocess.SubprocessError, OSError) as exc:
                 return Run(SKIPPED, f"no media for it: {' '.join(str(exc).split())[:_TAIL]}")
             done = translate(placed, env, source, target, site)
             if done.bail is not None:
                 return Run(SKIPPED, f"not planned: {done.bail}")
             return self._start(done.argv, done.env, done.facts, room)
-
-    def _place(self, words: Sequence[str], facts: Facts, room: Path) -> tuple[list[str], Source]:
-        """Point a command line at generated media below `room`; return it with what a probe says of its inputs."""
-        session, library = room / "session", room / "library"
-        session.mkdir()
-        library.mkdir()
-        clip = media.clip_for(facts, words)
-        film = library / f"A Film (2019).{clip.suffix}"
-        film.symlink_to(media.make(self._ffmpeg, clip, self._clips))
-        moved: dict[str, str] = {}
-        streams: list[SourceStream] = []
-        command = language.parse(words)
-        for number, file in enumerate(command.inputs):
-            staged = number > 0 or Path(file.url).name.startswith(_STAGED)
-            target = media.subtitles(session / f"temp-{number}.srt", clip.seconds) if staged else film
-            moved[file.url] = str(target)
-            streams += self._probe(target, number)
-        for number, file in enumerate(command.outputs):
-            if file.url.startswith("/"):
-                moved[file.url] = str(library / f"output-{number}")
-        return [moved.get(word, word) for word in words], Source(tuple(streams), float(clip.seconds), 0.0)
-
-    def _probe(self, path: Path, number: int) -> list[SourceStream]:
-        options = ("-v", "error", "-of", "json", "-show_streams")
-        command = [str(self._ffmpeg.with_name("ffprobe")), *options, str(path)]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-        return [
-            SourceStream(
-                index=stream["index"],
-                media=stream["codec_type"],
-                codec=stream.get("codec_name", "unknown"),
-                stream_id=int(stream["id"], 16) if "id" in stream else None,
-                width_px=stream.get("width"),
-                height_px=stream.get("height"),
-                transfer=stream.get("color_transfer"),
-                input_index=number,
-            )
-            for stream in json.loads(done.stdout)["streams"]
-        ]
 
     def _start(self, words: Sequence[str], env: dict[str, str], facts: Facts, room: Path) -> Run:
         session = room / "session"
@@ -116,6 +77,51 @@ class Runner:
         if not left and any(output.muxer != "null" for output in facts.outputs):
             return Run(FAILED, "ended well and left no file")
         return Run(ENDED)
+
+
+def place(ffmpeg: Path, clips: Path, words: Sequence[str], facts: Facts, room: Path) -> tuple[list[str], Source]:
+    """Point a command line at generated media below `room`; return it with what a probe says of its inputs.
+
+    Raises:
+        ClipNotMade: ffmpeg cannot make what the command line expects.
+    """
+    session, library = room / "session", room / "library"
+    session.mkdir()
+    library.mkdir()
+    clip = media.clip_for(facts, words)
+    film = library / f"A Film (2019).{clip.suffix}"
+    film.symlink_to(media.make(ffmpeg, clip, clips))
+    moved: dict[str, str] = {}
+    streams: list[SourceStream] = []
+    command = language.parse(words)
+    for number, file in enumerate(command.inputs):
+        staged = number > 0 or Path(file.url).name.startswith(_STAGED)
+        target = media.subtitles(session / f"temp-{number}.srt", clip.seconds) if staged else film
+        moved[file.url] = str(target)
+        streams += _probe(ffmpeg, target, number)
+    for number, file in enumerate(command.outputs):
+        if file.url.startswith("/"):
+            moved[file.url] = str(library / f"output-{number}")
+    return [moved.get(word, word) for word in words], Source(tuple(streams), float(clip.seconds), 0.0)
+
+
+def _probe(ffmpeg: Path, path: Path, number: int) -> list[SourceStream]:
+    options = ("-v", "error", "-of", "json", "-show_streams")
+    command = [str(ffmpeg.with_name("ffprobe")), *options, str(path)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    return [
+        SourceStream(
+            index=stream["index"],
+            media=stream["codec_type"],
+            codec=stream.get("codec_name", "unknown"),
+            stream_id=int(stream["id"], 16) if "id" in stream else None,
+            width_px=stream.get("width"),
+            height_px=stream.get("height"),
+            transfer=stream.get("color_transfer"),
+            input_index=number,
+        )
+        for stream in json.loads(done.stdout)["streams"]
+    ]
 
 
 def _said(stderr: bytes, room: Path) -> str:
