@@ -1,6 +1,7 @@
-"""Filters over the names of variables and hosts."""
+"""Filters over names of variables, hosts and files of the control host."""
 
 import difflib
+import hashlib
 from pathlib import Path
 
 import yaml
@@ -33,8 +34,18 @@ def scaleplex_options(roles):
     return names
 
 
+def scaleplex_sha1(path):
+    """Return the checksum of a file on the control host, as stat tells it for one on a host."""
+    return hashlib.sha1(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+
+
 class FilterModule:
     """The filters of the scaleplex roles."""
 
     def filters(self):
-        return {"nearest_names": nearest_names, "scaleplex_urls": scaleplex_urls, "scaleplex_options": scaleplex_options}
+        return {
+            "nearest_names": nearest_names,
+            "scaleplex_options": scaleplex_options,
+            "scaleplex_sha1": scaleplex_sha1,
+            "scaleplex_urls": scaleplex_urls,
+        }
