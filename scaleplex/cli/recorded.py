@@ -52,11 +52,16 @@ def read(name: str) -> Recorded:
         UnreadableCommand: what is wrong, and what to give instead.
     """
     shown = "Standard input" if name == "-" else name
+    if name == "-" and sys.stdin.isatty():
+        print("Paste a line of Plex's log or JSON here, then press Enter and Ctrl-D.", file=sys.stderr)
     try:
         raw = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8", errors="surrogateescape")
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        raise UnreadableCommand(f"{shown} cannot be read: {reason}.", "Name a file that this user can read.") from exc
+        hint = "Name a file that this user can read."
+        if Path(name).is_dir():
+            hint = "Name a file; scaleplex replay takes a directory."
+        raise UnreadableCommand(f"{shown} cannot be read: {reason}.", hint) from exc
     return parse(shown, raw)
 
 
@@ -105,9 +110,19 @@ def _from_log(shown: str, text: str, found: list[plexlog.Job | tuple[int, str]])
                 f"The job in line {broken[0]} of {shown} is cut short: {broken[1]}.",
                 "Copy the whole line; a terminal or a forum may have cut it. It usually ends with an output name.",
             )
+    if text.lstrip().startswith("-") and " -i " in text:
+        return _bare(shown, text)
     if plexlog.MARK in text:
         raise UnreadableCommand(f"The jobs in {shown} are not the transcoder's.", _HINT)
     raise UnreadableCommand(f"{shown} holds no command line.", _HINT)
+
+
+def _bare(shown: str, text: str) -> Recorded:
+    """Read arguments that were pasted without the program in front."""
+    try:
+        return Recorded(shown, tuple(plexlog.words(text)), note="Read as arguments alone, without a program's name.")
+    except plexlog.CutShort as exc:
+        raise UnreadableCommand(f"{shown} is cut short: {exc}.", "Copy the whole command line.") from exc
 
 
 def source(document: object) -> Source | None:

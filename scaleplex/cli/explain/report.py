@@ -38,7 +38,7 @@ _WRITTEN_FOR = {
     "vaapi+sw": "VAAPI decoding, software encoding",
     "nvdec+sw": "NVIDIA decoding, software encoding",
     "copy": "nothing: video is copied",
-    "none": "nothing: no video",
+    "none": "nothing: no video is encoded",
 }
 
 
@@ -98,7 +98,7 @@ def _row(name: str, text: str) -> list[str]:
     shown = shell.visible(text)
     if len(shown) > wide and " " not in shown.removeprefix("- "):
         shown = shown.replace("->", " -> ").replace(",", ", ")  # a graph's label is one long word
-    wrapped = textwrap.wrap(shown, wide, break_on_hyphens=False) or [""]
+    wrapped = textwrap.wrap(shown, wide, break_on_hyphens=False, break_long_words=False) or [""]
     return [f"  {name:<{_COLUMN}}{wrapped[0]}", *(" " * (_COLUMN + 2) + line for line in wrapped[1:])]
 
 
@@ -120,7 +120,7 @@ def wishes(facts: Facts) -> list[tuple[str, str]]:
     for stream in facts.audio:
         details = [stream.layout, f"{stream.rate_hz} Hz" if stream.rate_hz else None]
         shape = ", ".join(detail for detail in details if detail)
-        text = f"{stream.pad or '?'}, {stream.decoder or 'any decoder'} to {stream.encoder or '?'}"
+        text = f"{stream.pad or '?'}, {_stream(stream.decoder, stream.encoder)}"
         rows.append(("audio", text + (f", {shape}" if shape else "")))
     subtitle = facts.subtitle
     if subtitle.mode != "none":
@@ -134,11 +134,17 @@ def wishes(facts: Facts) -> list[tuple[str, str]]:
     return rows
 
 
+def _stream(decoder: str | None, encoder: str | None) -> str:
+    if encoder == "copy":
+        return f"{decoder}, copied" if decoder else "copied"
+    return f"{decoder or 'any decoder'} to {encoder or 'the default'}"
+
+
 def _video(facts: Facts) -> list[tuple[str, str]]:
     video = facts.video
     if video is None:
         return []
-    rows = [("video", f"{video.pad or '?'}, {video.decoder or 'any decoder'} to {video.encoder or 'the default'}")]
+    rows = [("video", f"{video.pad or '?'}, {_stream(video.decoder, video.encoder)}")]
     if video.width and video.height:
         rows.append(("size", f"{video.width}x{video.height}" + (", ten bits" if video.ten_bit else "")))
     if video.tonemap:

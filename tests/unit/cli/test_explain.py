@@ -141,3 +141,24 @@ def test_the_worker_can_be_described(tmp_path: Path, capsys: pytest.CaptureFixtu
     burn = write(tmp_path / "burn.json", json.dumps(build(Shape("dash", "sw", subtitle="burn-text"))))
     assert json.loads(call(capsys, "--json", burn)[1])["bail"] == "burn:text"
     assert json.loads(call(capsys, "--json", "--burn", burn)[1])["bail"] is None
+
+
+def test_arguments_alone_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = write(tmp_path / "args.txt", '-codec:0 h264 -i "/media/A Film.mkv" -map 0:0 -codec:0 copy -f mp4 /o\n')
+    code, out, _ = call(capsys, name)
+    assert code == 0
+    assert "arguments alone" in out
+    assert "0:0, h264, copied" in out
+    assert "'/media/A Film.mkv'" in out
+
+
+def test_a_directory_belongs_to_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, str(tmp_path))
+    assert code == 2
+    assert "scaleplex replay" in err
+
+
+def test_a_long_path_is_not_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = "/media/" + "very" * 40 + ".mkv"
+    _, out, _ = call(capsys, write(tmp_path / "argv.json", json.dumps(["-i", film, "-map", "0:0", "-f", "mp4", "/o"])))
+    assert f"  input 0        {film}\n" in out
