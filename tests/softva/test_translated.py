@@ -5,6 +5,7 @@ was planned, and every file the job must leave is there. What it does not say is
 of it, neither pictures nor rate control nor speed; no B pictures, one slice; surfaces never run out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.softva.test_driver import no_opencl
 CAN = Hardware(
     decoders=frozenset({"h264", "hevc", "hevc:10", "vp9", "vp9:10", "av1", "av1:10"}),
     encoders=frozenset({"h264", "hevc", "hevc:10"}),
+    tonemap="cpu",
 )
 QUICK = (
     Shape("dash", "vaapi", codec="hevc", seek=12, audio="eac3"),
@@ -50,27 +52,31 @@ def small(shape: Shape) -> Shape:
     return replace(shape, width=320, height=180, segment=1)
 
 
-def carried_out(shape: Shape, vaapi: Device, ffmpeg: Path, clips: Path, room: Path, tonemap: str = "cpu") -> Result:
+def carried_out(
+    shape: Shape,
+    vaapi: Device,
+    ffmpeg: Path,
+    clips: Path,
+    room: Path,
+    hardware: Hardware = CAN,
+    knobs: Mapping[str, str] | None = None,
+) -> Result:
     """Translate for VAAPI and run on the device."""
     words = build(shape)
-    hardware = replace(CAN, device=vaapi.node, tonemap=tonemap)
-    asked = translate(words, {}, None, "vaapi", Site(burn=False, plex_pass=True, hardware=hardware)).facts
+    site = Site(plex_pass=True, hardware=replace(hardware, device=vaapi.node))
+    asked = translate(words, {}, None, "vaapi", site).facts
     placed, source = place(ffmpeg, clips, words, asked, room)
-    with Sink() as sink:
-        site = Site(sink.base, plex_pass=True, hardware=hardware)
-        done = translate(placed, {}, source, "vaapi", site)
-        if done.bail is not None:
-            pytest.skip(f"not planned: {done.bail}")
-        return Result(done, _run(done, vaapi, ffmpeg, room, sink, opencl=tonemap == "opencl"))
-
-
-def _run(done: Translation, vaapi: Device, ffmpeg: Path, room: Path, sink: Sink, opencl: bool) -> running.Run:
     session = room / "session"
     before = {path for path in room.rglob("*") if path.is_file()}
-    process = vaapi.run(ffmpeg, list(done.argv), session, opencl=opencl)
+    with Sink() as sink:
+        done = translate(placed, {}, source, "vaapi", replace(site, callback_base=sink.base))
+        if done.bail is not None:
+            pytest.skip(f"not planned: {done.bail}")
+        process = vaapi.run(ffmpeg, list(done.argv), session, knobs, opencl=hardware.tonemap == "opencl")
     left = [path for path in room.rglob("*") if path.is_file() and path not in before and path != vaapi.log]
     files = {str(path.relative_to(session) if session in path.parents else path): path.stat().st_size for path in left}
-    return running.Run(done, process.returncode, process.stderr, files, sink.requests, room)
+    run = running.Run(done, process.returncode, process.stderr, files, sink.requests, room)
+    return Result(done, run)
 
 
 def check(result: Result, vaapi: Device, facts: Facts) -> None:
@@ -119,5 +125,5 @@ def test_tone_mapping_through_opencl_runs_where_there_is_an_opencl(
     why = no_opencl(vaapi)
     if why:
         pytest.skip(why)
-    result = carried_out(small(shape), vaapi, ffmpeg, clips, tmp_path, tonemap="opencl")
+    result = carried_out(small(shape), vaapi, ffmpeg, clips, tmp_path, hardware=replace(CAN, tonemap="opencl"))
     check(result, vaapi, result.done.facts)
