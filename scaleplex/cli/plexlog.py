@@ -107,16 +107,16 @@ def _split(text: str, escapes: bool) -> tuple[list[str], list[str]]:
         if text[place] in _SPACE:
             place += 1
             continue
-        word, quoted = "", True
+        word, start, quoted = "", place, False
         while place < end and text[place] not in _SPACE:
             char = text[place]
-            if char in "\"'" and (quoted or not word or _VARIABLE.fullmatch(word)):
+            if char in "\"'" and (quoted or place == start or _VARIABLE.fullmatch(word)):
                 place, body = _quoted(text, place, escapes)
                 if char == '"':
                     bodies.append(body)
                     body = _ESCAPE.sub(r"\1", body) if escapes else body
                 word, quoted = word + body, True
-            elif char == "\\" and place + 1 < end and (text[place + 1] == " " or (quoted and word)):
+            elif char == "\\" and place + 1 < end and (text[place + 1] == " " or quoted):
                 word += text[place + 1]  # a blank in a bare word, or the apostrophe between two quoted pieces
                 place += 2
             else:

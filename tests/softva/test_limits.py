@@ -108,3 +108,17 @@ def test_low_power_is_an_error_where_there_is_none(vaapi: Device, ffmpeg: Path, 
     ]
     assert vaapi.run(ffmpeg, words, tmp_path).returncode == 0
     assert vaapi.run(ffmpeg, words, tmp_path, {"DISABLE": "lowpower"}).returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=False,
+    reason="FFmpeg 7.1.5: hw_base_encode.c reads pic_end of an encoder that is flushed before its first frame (SIGSEGV)",
+)
+def test_a_header_that_cannot_be_written_is_an_error_and_no_crash(vaapi: Device, ffmpeg: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nhello\n")
+    made = ["-i", "a.srt", "-c:v", "libx264", "-c:s", "mov_text", "a.mp4"]
+    assert vaapi.run(ffmpeg, [*SOURCE, *made], tmp_path).returncode == 0
+    graph = ["-lavfi", "[0:v]format=nv12,hwupload[v]", "-map", "[v]", "-map", "0:s"]
+    words = [*vaapi.setup, "-i", "a.mp4", *graph, "-c:v", "h264_vaapi", "-c:s", "copy", "-f", "matroska", "o.mkv"]
+    assert vaapi.run(ffmpeg, words, tmp_path).returncode > 0

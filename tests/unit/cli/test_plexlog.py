@@ -1,8 +1,11 @@
 """A job's line of Plex's log comes back as the words PMS passed."""
 
 import shlex
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scaleplex.cli import plexlog, recorded
 from scaleplex.cli.explain import shell
@@ -94,3 +97,16 @@ def test_a_line_that_was_cut_says_so() -> None:
     line = logform.today(["-i", "/media/A Film.mkv", "-filter_complex", "[0:0]scale=w=1:h=1[0]", "dash"], {})
     with pytest.raises(recorded.UnreadableCommand, match="line 1 of log is cut short"):
         recorded.parse("log", line[: line.index("scale=")])
+
+
+@given(st.text(alphabet="ab-=/ \"'\\\\$[]\n{},:", max_size=80))
+def test_any_text_is_a_command_or_an_error_for_people(text: str) -> None:
+    for given_text in (text, f'{logform.STAMP}Job running: A={text} "{logform.PROGRAM}" {text}'):
+        with suppress(recorded.UnreadableCommand):
+            read = recorded.parse("it", given_text)
+            assert all(isinstance(word, str) for word in read.argv)
+
+
+@given(st.lists(st.text(alphabet="ab-=/ '$[]\\\\,:", min_size=1, max_size=12), max_size=8))
+def test_any_words_of_the_old_form_come_back(words: list[str]) -> None:
+    assert list(job(logform.old(["-i", *words], {})).argv) == ["-i", *words]
