@@ -113,7 +113,7 @@ def test_low_power_is_an_error_where_there_is_none(vaapi: Device, ffmpeg: Path, 
 @pytest.mark.slow
 @pytest.mark.xfail(
     strict=False,
-    reason="FFmpeg 7.1.5: hw_base_encode.c reads pic_end of an encoder that is flushed before its first frame (SIGSEGV)",
+    reason="SIGSEGV: hw_base_encode.c of 7.1.5 reads pic_end of an encoder flushed before its first frame",
 )
 def test_a_header_that_cannot_be_written_is_an_error_and_no_crash(vaapi: Device, ffmpeg: Path, tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nhello\n")
