@@ -1,6 +1,7 @@
 """What tests take: a VAAPI device to run our ffmpeg on, software by default, a real GPU when one is named."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,19 @@ class Device:
             timeout=timeout,
             check=False,
         )
+
+    def program(self, ffmpeg: Path, directory: Path, knobs: Mapping[str, str] | None = None) -> Path:
+        """Write an `ffmpeg` that finds the device whatever its environment, for a worker to start; and its `ffprobe`.
+
+        A worker hands ffmpeg no variables of its own, so the driver cannot come by them.
+        """
+        changed = {k: v for k, v in self.environment(knobs).items() if os.environ.get(k) != v}
+        lines = ["#!/bin/sh", *(f"export {name}={shlex.quote(value)}" for name, value in changed.items())]
+        script = directory / "ffmpeg"
+        script.write_text("\n".join([*lines, f'exec {shlex.quote(str(ffmpeg))} "$@"', ""]))
+        script.chmod(0o755)
+        (directory / "ffprobe").symlink_to(ffmpeg.with_name("ffprobe"))
+        return script
 
     def counts(self) -> dict[str, int]:
         """Return what the software driver counted in the last run; empty for a real GPU, which counts nothing."""

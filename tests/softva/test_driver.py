@@ -294,3 +294,30 @@ def test_a_fault_ends_ffmpeg_with_an_error(name: str, vaapi: Device, ffmpeg: Pat
     done = vaapi.run(ffmpeg, [*source, *graph, "-c:v", "h264_vaapi", "-f", "null", "-"], tmp_path, knobs)
     assert done.returncode != 0
     assert done.stderr
+
+
+def test_a_program_made_for_a_worker_finds_the_device_without_its_environment(
+    vaapi: Device, ffmpeg: Path, tmp_path: Path
+) -> None:
+    program = vaapi.program(ffmpeg, tmp_path)
+    words = [
+        *vaapi.setup,
+        *SOURCE,
+        "-frames:v",
+        "1",
+        "-vf",
+        "format=nv12,hwupload",
+        "-c:v",
+        "h264_vaapi",
+        "-f",
+        "null",
+        "-",
+    ]
+    done = subprocess.run(
+        [program, "-nostdin", *words], env={}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    probe = subprocess.run(
+        [program.with_name("ffprobe"), "-version"], env={}, capture_output=True, text=True, check=True
+    )
+    assert "scaleplex" in probe.stdout
