@@ -43,7 +43,10 @@ set -e
 if ! getent passwd plex >/dev/null; then
     useradd --system --user-group --home-dir /var/lib/plexmediaserver --shell /usr/sbin/nologin plex
 fi
-mkdir -p "/var/lib/plexmediaserver/Library/Application Support/Plex Media Server"
+support="/var/lib/plexmediaserver/Library/Application Support/Plex Media Server"
+mkdir -p "$support"
+[ -e "$support/Preferences.xml" ] || printf '%s\n' '<?xml version="1.0" encoding="utf-8"?>' \
+    '<Preferences MachineIdentifier="imitation" TranscoderTempDirectory="/transcode"/>' >"$support/Preferences.xml"
 chown -R plex:plex /var/lib/plexmediaserver
 systemctl daemon-reload
 systemctl --quiet enable plexmediaserver.service

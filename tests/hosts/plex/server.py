@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Imitates Plex Media Server as far as a transcode needs it: starts the transcoder, takes its callbacks, on loopback.
 
-POST /test/play {"input": PATH, "root": TRANSCODE-DIRECTORY, "scheme": "dash" or "hls", "seconds": LIMIT} makes a session
-directory, starts "Plex Transcoder" with the argv and environment Plex gives it, and answers when it has ended. Every
-callback is kept; GET /test/calls shows them.
+POST /test/play {"input": PATH, "root": TRANSCODE-DIRECTORY, "scheme": "dash" or "hls", "slow": false, "seconds": LIMIT}
+makes a session directory, starts "Plex Transcoder" with the argv and environment Plex gives it, and answers when it has
+ended. Every callback is kept; GET /test/calls shows them.
 """
 
 import json
@@ -25,18 +25,31 @@ jobs = {}
 lock = threading.Lock()
 
 
-def argv(source, session, job, scheme):
+def argv(source, session, job, scheme, slow):
     """Return the arguments of a recorded transcode, with this job's ids."""
     base = f"http://127.0.0.1:{PORT}/video/:/transcode/session/{session}/{job}"
     manifest = f"{base}/manifest?X-Plex-Http-Pipeline=infinite"
-    graph = "[0:0]scale=w=320:h=180:force_divisible_by=4[0];[0]format=pix_fmts=yuv420p|nv12[1]"
+    width, height, preset = (1920, 1080, "veryslow") if slow else (320, 180, "veryfast")
+    graph = f"[0:0]scale=w={width}:h={height}:force_divisible_by=4[0];[0]format=pix_fmts=yuv420p|nv12[1]"
     sound = "[0:1] aresample=async=1:ochl='stereo':rematrix_maxval=0.000000dB:osr=48000[2]"
-    words = ["-codec:0", "h264", "-codec:1", "aac", "-analyzeduration", "20000000", "-probesize", "20000000", "-i", source]
+    words = [
+        "-codec:0",
+        "h264",
+        "-codec:1",
+        "aac",
+        "-analyzeduration",
+        "20000000",
+        "-probesize",
+        "20000000",
+        "-i",
+        source,
+    ]
     words += ["-start_at_zero", "-copyts", "-fps_mode", "cfr", "-y", "-nostats", "-loglevel", "quiet"]
     words += ["-loglevel_plex", "error", "-progressurl", f"{base}/progress"]
     words += ["-filter_complex", graph, "-map", "[1]", "-metadata:s:0", "language=eng", "-codec:0", "libx264"]
-    words += ["-crf:0", "23", "-maxrate:0", "500k", "-bufsize:0", "1000k", "-r:0", "25", "-preset:0", "veryfast"]
-    words += ["-x264opts:0", "subme=0:me_range=4:rc_lookahead=10:me=dia:no_chroma_me:8x8dct=0:partitions=none"]
+    words += ["-crf:0", "23", "-maxrate:0", "500k", "-bufsize:0", "1000k", "-r:0", "25", "-preset:0", preset]
+    if not slow:
+        words += ["-x264opts:0", "subme=0:me_range=4:rc_lookahead=10:me=dia:no_chroma_me:8x8dct=0:partitions=none"]
     words += ["-force_key_frames:0", "expr:gte(t,n_forced*1)", "-filter_complex", sound, "-map", "[2]"]
     words += ["-metadata:s:1", "language=eng", "-codec:1", "aac", "-b:1", "128k"]
     if scheme == "dash":
@@ -72,7 +85,10 @@ def play(wish):
     cwd.mkdir(parents=True, mode=0o755)
     began = time.monotonic()
     process = subprocess.Popen(
-        [str(HOME / "Plex Transcoder"), *argv(wish["input"], session, job, wish.get("scheme", "dash"))],
+        [
+            str(HOME / "Plex Transcoder"),
+            *argv(wish["input"], session, job, wish.get("scheme", "dash"), wish.get("slow")),
+        ],
         cwd=cwd,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -124,6 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         """Send a status and a JSON body."""
         data = b"" if value is None else json.dumps(value).encode()
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -135,10 +152,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404)
         with lock:
             token = "X-Plex-Token" in self.headers
-            calls.append({"job": found[3], "kind": found[4], "bytes": len(body), "token": token, "method": self.command})
+            calls.append(
+                {"job": found[3], "kind": found[4], "bytes": len(body), "token": token, "method": self.command}
+            )
         return self.answer(200)
 
-    do_PUT = callback
+    do_PUT = callback  # noqa: N815 - the base class looks for this name
 
     def do_POST(self):
         if self.path == "/test/play":
