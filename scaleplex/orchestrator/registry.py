@@ -229,6 +229,7 @@ class Registry:
             max_sessions=capability.max_sessions if capability is not None else 0,
             cpu_load=capability.cpu_load if capability is not None else 0.0,
             encoders=capability.encoders if capability is not None else (),
+            decoders=capability.decoders if capability is not None else (),
             has_served=self._served.get(request.session) == entry.url or bool(ending),
             last_placed=entry.last_placed,
         )

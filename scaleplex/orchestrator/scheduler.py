@@ -1,13 +1,14 @@
 """Which worker takes a job. Pure: workers and request go in, a choice or the reasons against come out.
 
-The order among workers that can take it: least loaded relative to its cap; then one that can encode in hardware, when
-the job encodes video; then the one that was chosen longest ago, so that equal workers take turns; then the URL.
+The order among workers that can take it: one whose GPU knows the codecs before one whose processor would have to help
+out; then least loaded relative to its cap; then one that can encode in hardware, when the job encodes video; then the
+one that was chosen longest ago, so that equal workers take turns; then the URL.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scaleplex.protocol.messages import PlacementRequest
+from scaleplex.protocol.messages import Needs, PlacementRequest
 
 # How much of its cap a worker may be fuller and still be preferred because it has served this session: its page cache
 # holds the film. Less than one session of any worker with up to six.
@@ -30,6 +31,7 @@ class Candidate:
         cpu_load: one-minute load average per core.
         has_served: it had a job of this session.
         last_placed: number of the last placement it got; 0 for never.
+        decoders, encoders: of a GPU worker what its hardware can do, ``hevc:10`` with ten bits.
     """
 
     url: str
@@ -43,6 +45,7 @@ class Candidate:
     encoders: tuple[str, ...]
     has_served: bool
     last_placed: int
+    decoders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,22 @@ def why_not(candidate: Candidate, request: PlacementRequest, excluded: set[str])
     return None
 
 
-def _rank(candidate: Candidate, request: PlacementRequest) -> tuple[float, bool, int, str]:
+def lacks(candidate: Candidate, needs: Needs) -> bool:
+    """Return whether a worker's GPU cannot decode or encode what a job needs, so that its processor would.
+
+    What the shim did not find out, and workers that do not list capabilities, speak against nobody.
+    """
+    if candidate.backend == SOFTWARE or not needs.video_encode:
+        return False
+    encode = needs.encode and (f"{needs.encode}:10" if needs.ten_bit else needs.encode)
+    lists = ((needs.decode, candidate.decoders), (encode, candidate.encoders))
+    return any(wanted is not None and bool(able) and wanted not in able for wanted, able in lists)
+
+
+def _rank(candidate: Candidate, request: PlacementRequest) -> tuple[bool, float, bool, int, str]:
     load = (candidate.sessions + candidate.expected) / candidate.max_sessions
     load += OVERLOAD * min(1.0, max(0.0, candidate.cpu_load - 1.0))
     if candidate.has_served:
         load -= AFFINITY
     software = request.needs.video_encode and candidate.backend == SOFTWARE
-    return round(load, 6), software, candidate.last_placed, candidate.url
+    return lacks(candidate, request.needs), round(load, 6), software, candidate.last_placed, candidate.url

@@ -35,6 +35,9 @@ class Needs(Message):
     """What the scheduler has to know of the argv, read by the shim at a glance."""
 
     video_encode: bool = True
+    decode: str | None = None  # codec of the source's video as ffprobe names it
+    encode: str | None = None  # codec of the output's video
+    ten_bit: bool = False  # of the output
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class TaskRequest(Message):
     kind: str = "video"
     env: dict[str, str] = field(default_factory=dict)
     callback: str | None = None
+    plex_pass: bool = False  # whether the Plex host has a subscription; without one software stays software
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,11 @@ class RunningTask(Message):
 
 @dataclass(frozen=True, slots=True)
 class Capability(Message):
-    """What a worker can do and carries now; ``state`` is starting, ready or draining."""
+    """What a worker can do and carries now; ``state`` is starting, ready or draining.
+
+    ``decoders`` and ``encoders`` of a GPU worker are what its hardware can do, ``hevc:10`` with ten bits; of a ``sw``
+    worker the names ffmpeg has.
+    """
 
     worker_id: str
     version: str

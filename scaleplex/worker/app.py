@@ -19,6 +19,7 @@ from scaleplex.worker import doctor, giveup, resources
 from scaleplex.worker.capability import CapabilitySource
 from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.leftovers import PidFiles
 from scaleplex.worker.metrics import WorkerMetrics
 from scaleplex.worker.policy import Site
@@ -55,7 +56,6 @@ def build(
     Raises:
         ConfigError: the state directory cannot be used.
     """
-    backend = "sw"  # what auto finds until another backend is built
     metrics = WorkerMetrics()
     try:
         pid_files = PidFiles.below(config.state_dir)
@@ -64,7 +64,7 @@ def build(
     for cwd in pid_files.clear():
         metrics.leftovers.add()
         log.warning("ended a process of an earlier life", cwd=cwd)
-    warm_up = WarmUp(config, backend, lambda problem: log.warning("not ready", detail=problem))
+    warm_up = WarmUp(config, lambda problem: log.warning("not ready", detail=problem), partial(_log_equipment, log))
     supervisor = Supervisor(
         max_sessions=config.max_sessions, why_not_ready=lambda: warm_up.problem, log=log, metrics=metrics
     )
@@ -76,8 +76,8 @@ def build(
     )
     runner = Runner(
         config=config,
-        backend=backend,
-        preparer=Preparer(config, backend, prober, site, partial(giveup.report, metrics, log)),
+        equipment=lambda: warm_up.equipment,
+        preparer=Preparer(config, lambda: warm_up.equipment, prober, site, partial(giveup.report, metrics, log)),
         prober=prober,
         supervisor=supervisor,
         pid_files=pid_files,
@@ -85,7 +85,7 @@ def build(
         transport=transport or (lambda: RelayClient(secret)),
         capture=Capture.of(config, lambda why: log.warning("command line not captured", detail=why)),
     )
-    capability = CapabilitySource(config.name, backend, config.max_sessions, supervisor, warm_up)
+    capability = CapabilitySource(config.name, config.max_sessions, supervisor, warm_up)
 
     def why_not_ready() -> str | None:
         return "The worker is draining." if supervisor.state == "draining" else warm_up.problem
@@ -101,6 +101,22 @@ def build(
     doctor.add_routes(app, config, secret)
     return Worker(
         app, supervisor, warm_up, Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
+    )
+
+
+def _log_equipment(log: Log, found: Equipment) -> None:
+    """Say once what tasks will run on, and why not on something better."""
+    hardware = found.hardware
+    log.info(
+        "equipment found",
+        backend=found.backend,
+        device=hardware.device,
+        driver=hardware.driver,
+        decoders=" ".join(sorted(hardware.decoders or ())),
+        encoders=" ".join(sorted(hardware.encoders or ())),
+        tonemap=hardware.tonemap,
+        burn=found.burn,
+        against="; ".join(found.against),
     )
 
 

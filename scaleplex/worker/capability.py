@@ -14,7 +14,6 @@ class CapabilitySource:
     """Makes the capability anew each time it is asked for."""
 
     worker_id: str
-    backend: str
     max_sessions: int
     supervisor: Supervisor
     warm_up: WarmUp
@@ -25,7 +24,7 @@ class CapabilitySource:
             worker_id=self.worker_id,
             version=scaleplex_version(),
             state=self.supervisor.state,
-            backend=self.backend,
+            backend=self.warm_up.equipment.backend,
             sessions=len(tasks),
             max_sessions=self.max_sessions,
             cpu_load=round(cpu_load(), 3),

@@ -10,15 +10,13 @@ from scaleplex.common.config import setting
 from scaleplex.common.errors import ConfigError
 
 PREFIX = "SCALEPLEX_WORKER_"
-PLANNED_BACKENDS = ("vaapi", "nvenc")
 
 
-def backend_name(text: str) -> str:
-    """Take a backend this worker can run."""
-    name = config.choice("auto", "sw", *PLANNED_BACKENDS)(text)
-    if name in PLANNED_BACKENDS:
-        raise ValueError(f"auto or sw: the {name} backend is not built yet, and a wrong one would fail every film")
-    return name
+def device_name(text: str) -> str:
+    """Take a render node or the index of a GPU."""
+    if text.isdigit() or text.startswith("/dev/dri/renderD"):
+        return text
+    raise ValueError("a render node like /dev/dri/renderD128, or the index of an NVIDIA GPU like 0")
 
 
 def optional(parse: Callable[[str], str]) -> Callable[[str], str]:
@@ -37,7 +35,24 @@ class WorkerConfig:
 
     bind: str = setting(config.bind_address, default="127.0.0.1:32481", help="address and port to listen on")
     worker_id: str = setting(str, default="", help="name shown to operators; empty: the host's name")
-    backend: str = setting(backend_name, default="auto", help="encoder family: auto or sw")
+    backend: str = setting(
+        config.choice("auto", "nvenc", "vaapi", "sw"),
+        default="auto",
+        help="encoder family: auto takes the first that works of nvenc, vaapi and sw; one by name must work",
+    )
+    device: str = setting(
+        optional(device_name), default="", help="render node, or index of an NVIDIA GPU; empty: the first that works"
+    )
+    policy: str = setting(
+        config.choice("force", "follow"),
+        default="force",
+        help="force: the GPU does whatever Plex may use hardware for; follow: what Plex itself would use it for",
+    )
+    tonemap: str = setting(
+        config.choice("auto", "opencl", "vaapi", "cpu"),
+        default="auto",
+        help="HDR to SDR on a GPU worker: vaapi is Intel's fixed curve; auto: OpenCL where it works, else cpu",
+    )
     max_sessions: int = setting(config.positive_int, default="4", help="transcodes at once before it answers 503")
     stop_grace_seconds: float = setting(
         config.seconds, default="5", help="from SIGTERM to SIGKILL when an operator ends a task"

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from scaleplex.common.errors import BadField, CwdMissing, CwdNotWritable, InputMissing, LocalOnly
 from scaleplex.ffmpeg import argv
 from scaleplex.protocol.messages import TaskRequest
-from scaleplex.translator import Site as RelaySite
 from scaleplex.translator import Translation, translate
 from scaleplex.worker import policy
 from scaleplex.worker.command import asks_for_silence
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.probe import FileFacts, Prober, source
 from scaleplex.worker.progress import LEVELS
 from scaleplex.worker.task import Prepared
@@ -36,13 +36,13 @@ class Preparer:
     """Makes tasks ready on this host.
 
     Attributes:
-        backend: the encoder family in use.
+        equipment: what tasks run on, once it is found.
         gave_up: told of every command line that was not understood, with the reason.
         appear_seconds: how long a directory made on another host may take to appear here.
     """
 
     config: WorkerConfig
-    backend: str
+    equipment: Callable[[], Equipment]
     prober: Prober
     site: policy.Site
     gave_up: Callable[[TaskRequest, str], None]
@@ -80,15 +80,15 @@ class Preparer:
         )
 
     def _translate(self, request: TaskRequest, known: Sequence[FileFacts | None]) -> Translation:
-        translation = translate(
-            request.args, request.env, source(known), self.backend, RelaySite(callback_base=request.callback)
-        )
+        equipment = self.equipment()
+        site = equipment.site(request.callback, request.plex_pass)
+        translation = translate(request.args, request.env, source(known), equipment.backend, site)
         if translation.bail is not None:
             self.gave_up(request, translation.bail)
         if translation.bail is not None and translation.bail.startswith(LOCAL_BAIL):
             kind = translation.bail.removeprefix(LOCAL_BAIL)
             raise LocalOnly(
-                f"The task draws a {kind} subtitle into the picture; no worker does that yet.",
+                f"The task draws a {kind} subtitle into the picture; this worker's ffmpeg cannot.",
                 "Nothing to do: the Plex host's own transcoder plays it.",
             )
         return translation

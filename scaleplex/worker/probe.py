@@ -147,6 +147,7 @@ def _source_stream(number: int, stream: Mapping[str, object]) -> SourceStream:
         channels=detail.channels,
         language=detail.language,
         input_index=number,
+        pixel_format=_tag(stream, "pix_fmt"),
     )
 
 

@@ -12,6 +12,7 @@ from scaleplex.translator.labels import kind as label_kind
 from scaleplex.worker import command, process
 from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.leftovers import PidFiles
 from scaleplex.worker.metrics import WorkerMetrics
 from scaleplex.worker.playback import Playback, Reports
@@ -29,11 +30,12 @@ class Runner:
     """Starts tasks.
 
     Attributes:
+        equipment: what tasks run on, once it is found.
         transport: makes a task's connection to the relay.
     """
 
     config: WorkerConfig
-    backend: str
+    equipment: Callable[[], Equipment]
     preparer: Preparer
     prober: Prober
     supervisor: Supervisor
@@ -70,7 +72,7 @@ class Runner:
             task,
             spawn=self._spawn,
             reports=self._reports(task),
-            backend=self.backend,
+            backend=self.equipment().backend,
             shim=shim,
             grace_seconds=self.config.stop_grace_seconds,
             on_spawned=self._spawned,

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaleplex.translator import Hardware
 from scaleplex.worker.command import THROTTLE_OPTION
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.equipment import Equipment, Wanted, find, runner
 from scaleplex.worker.process import PATH, SETPRIV
 
 RETRY_SECONDS = 15.0
@@ -20,6 +22,7 @@ COMMAND_SECONDS = 60.0
 PRIVATE_OPTIONS = (THROTTLE_OPTION, "manifest_name", "skip_to_segment", "segment_list_separate_stream_times")
 TEST_ENCODE = ["-hide_banner", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:d=1"]
 ENCODERS = {"sw": "libx264"}
+GPUS = ("vaapi", "nvenc")
 
 
 class NotReady(Exception):
@@ -28,7 +31,7 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Codecs:
-    """Names of codecs ffmpeg was built with, sorted."""
+    """What this worker decodes and encodes, sorted: names of ffmpeg's, or on a GPU its capabilities (``hevc:10``)."""
 
     decoders: tuple[str, ...] = ()
     encoders: tuple[str, ...] = ()
@@ -40,14 +43,22 @@ class WarmUp:
     Attributes:
         problem: why the worker is not ready, None once it is.
         codecs: what ffmpeg can do, empty until it was asked.
+        equipment: what tasks run on; until it was looked for, what the settings say.
     """
 
-    def __init__(self, config: WorkerConfig, backend: str, on_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: WorkerConfig, on_problem: Callable[[str], None], on_found: Callable[[Equipment], None]
+    ) -> None:
         self._config = config
-        self._backend = backend
         self._on_problem = on_problem
+        self._on_found = on_found
         self._stop = threading.Event()
         self.codecs = Codecs()
+        self.equipment = Equipment(
+            "sw" if config.backend == "auto" else config.backend,
+            Hardware(device=config.device, tonemap="" if config.tonemap == "auto" else config.tonemap),
+            policy=config.policy,
+        )
         self.problem: str | None = "The warm-up has not finished."
 
     def start(self) -> None:
@@ -61,19 +72,20 @@ class WarmUp:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self.codecs = check(self._config, self._backend)
+                self.codecs, self.equipment = check(self._config)
             except NotReady as exc:
                 if str(exc) != self.problem:
                     self._on_problem(str(exc))
                 self.problem = str(exc)
                 self._stop.wait(RETRY_SECONDS)
             else:
+                self._on_found(self.equipment)
                 self.problem = None
                 return
 
 
-def check(config: WorkerConfig, backend: str) -> Codecs:
-    """Check everything a task needs.
+def check(config: WorkerConfig) -> tuple[Codecs, Equipment]:
+    """Check everything a task needs, and find out what it will run on.
 
     Raises:
         NotReady: the first thing that is missing.
@@ -89,12 +101,30 @@ def check(config: WorkerConfig, backend: str) -> Codecs:
         raise NotReady(
             f"{config.ffmpeg} has no -{missing[0]}: it is not scaleplex-ffmpeg, or an older one. Install ours."
         )
-    _run([str(config.ffmpeg), *TEST_ENCODE, "-codec:v", ENCODERS[backend], "-f", "null", "-"])
+    _run([str(config.ffmpeg), *TEST_ENCODE, "-codec:v", ENCODERS["sw"], "-f", "null", "-"])
     _run([str(config.ffprobe), "-version"])
+    found = _equipment(config)
+    if found.backend in GPUS:
+        hardware = found.hardware
+        return Codecs(tuple(sorted(hardware.decoders or ())), tuple(sorted(hardware.encoders or ()))), found
     return Codecs(
         read_names(_run([str(config.ffmpeg), "-hide_banner", "-decoders"])),
         read_names(_run([str(config.ffmpeg), "-hide_banner", "-encoders"])),
-    )
+    ), found
+
+
+def _equipment(config: WorkerConfig) -> Equipment:
+    """Return what works here.
+
+    Raises:
+        NotReady: the operator names a backend, and it does not work.
+    """
+    wanted = Wanted(config.backend, config.device, config.tonemap, config.policy)
+    found = find(wanted, runner(config.ffmpeg))
+    if found.backend in GPUS and not found.hardware.encoders and not found.hardware.decoders:
+        why = "; ".join(found.against)
+        raise NotReady(f"{why}. Repair the driver or the permissions of the device, or set the backend to auto.")
+    return found
 
 
 def _run(words: Sequence[str]) -> str:

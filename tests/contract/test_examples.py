@@ -113,3 +113,12 @@ def test_a_callback_signature_differs_for_every_session_job_and_attempt() -> Non
     }
     assert len(bases) == 8
     assert all(base.startswith(("http://r:1/cb/1/", "http://r:1/cb/2/")) for base in bases)
+
+
+def test_a_shim_that_says_less_is_understood() -> None:
+    value = json.loads(example("placement-request.json")) | {"needs": {"video_encode": True}}
+    needs = messages.PlacementRequest.from_json(value).needs
+    assert (needs.decode, needs.encode, needs.ten_bit) == (None, None, False)
+    task = json.loads(example("task-request.json"))
+    del task["plex_pass"]
+    assert messages.TaskRequest.from_json(task).plex_pass is False

@@ -161,3 +161,32 @@ def test_reasons_say_what_an_operator_has_to_know() -> None:
         URLS[3]: "excluded: it refused this job or lost it",
         URLS[4]: "it has no video encoder",
     }
+
+
+GPU = {"decoders": ("h264", "hevc", "hevc:10"), "encoders": ("h264", "hevc")}
+
+
+def test_av1_is_not_sent_to_a_gpu_without_av1_while_another_can() -> None:
+    old = worker(URLS[0], **GPU)
+    new = worker(URLS[1], decoders=(*GPU["decoders"], "av1"), encoders=GPU["encoders"], sessions=3)
+    processor = worker(URLS[2], backend="sw", encoders=("libx264",), sessions=3, cpu_load=2.0)
+    av1 = replace(request(), needs=Needs(decode="av1", encode="h264"))
+    assert chosen([old, new], av1) == new.url
+    assert chosen([old, processor], av1) == processor.url
+    assert chosen([old], av1) == old.url
+    assert chosen([old, new]) == old.url
+
+
+def test_ten_bits_are_not_sent_to_a_gpu_that_encodes_eight_while_another_can() -> None:
+    old = worker(URLS[0], **GPU)
+    new = worker(URLS[1], decoders=GPU["decoders"], encoders=("h264", "hevc", "hevc:10"), sessions=3)
+    assert chosen([old, new], replace(request(), needs=Needs(encode="hevc", ten_bit=True))) == new.url
+    assert chosen([old, new], replace(request(), needs=Needs(encode="hevc"))) == old.url
+
+
+def test_what_nobody_said_speaks_against_no_worker() -> None:
+    silent = worker(URLS[0], decoders=())
+    assert chosen([silent, worker(URLS[1], sessions=1)], replace(request(), needs=Needs(decode="av1"))) == silent.url
+    copying = Needs(video_encode=False, decode="av1")
+    able = worker(URLS[0], **GPU)
+    assert chosen([able, worker(URLS[1], sessions=1)], replace(request(), needs=copying)) == able.url

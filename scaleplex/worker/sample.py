@@ -1,0 +1,26 @@
+"""One picture in AV1, ten bits, 320 pixels wide, in an IVF file: what a GPU is tried with."""
+
+import base64
+
+AV1 = base64.b64decode(
+    "REtJRgAAIABBVjAxQAG0AMBdAADpAwAAAQAAAAAAAAAVBgAAAAAAAAAAAAASAAoOAAAABDz+zNr5UJEAkEAygAwUAKFgELRM8J1sfA13FOQr"
+    "kMj0cfIUCnHFCovk/c7P1xxgVE+pf87znBe/3Bt3Da/q7F21uMdAzy58xlE3thJo8HG+gfVEOqS3MRdqfb7Lz5hodvZ0hgBQDy9L06LRKBzy"
+    "e8jEkUgCV2StHOEqj4AYJ+uN/gyOznjLJF+MvWLfAv////7y4CQGe7XfvTNi/djfp3uleSQMjPr4ORitcP6EcS3ySJwAsdi7jyZLbue5MaQw"
+    "aPlbaRaUbS/l0CX6VflLLRv+Yq+HZMi2r/feqYyz4g3CR60z68XeHV9/sAB1p18NwTj4AAFKW2o3xdr/2NA6czJHvD+oRnYnNfkR/stmNmL/"
+    "9qZxjACAxSE8phqC/rtFM+M1PN+WLREx//uJ0LCv8vvDZ6mKSqDB01ihrE7tSkzlOPkaSpexmz7gT3OD18diG2t1y3tMaBLI7tf+zThxi9FY"
+    "dTgazWkMfWhZVDwhDteOeKycq7tihU/Z7OWe5iGIV+7j2V3rljkJ7DMm0l6Ahx2lsbLpfd7iufz99qYhbaB1l5ZdNyoHTs8DsX4/RiSOzN58"
+    "ffTJFVqqwA0p6uuzbpdds5ngJGvgF49ZBFw1DML5Dssp8veh5ZUdIeuDGqi2Y4ynuzinrAuPKtynscAJoDtRq/uygcHOg4gylTFjm273EBV2"
+    "k8oPiGcebQB4lNXdpwCSpdV6avn+Qfof5b5bTpoar9U6+vJRvX9Bo08vXLbdQkIhCXu7F2KqOfn8Xta53HXutGQbAFuvPUh8j2tH5CNZGCiE"
+    "Bmlo4F0i5yhRkNqS078xO/ofRQ2C5tUzNarecuM2nhRACq1fiZSpBHtmgTZKdu3lYAFsZ2rlHvERXnDgXL9PF25923zZfTnYZgx5MuGi1tWF"
+    "sie0Yjb77Jso0nJr/bm4of1YwpJsFLIp2lUxitqXIcuHfYABR+NkvSTWbcWSCA7Ya6ClLHBPyb/ZkBZSS3rqbapqiB/VPRUPMd+kHPKliVP/"
+    "uIB9rR5twKejOZ3M+bKUMPT51nZRs8ZUjWi3QtDICuqAT7OEzf5j+P8wao1ZxbSf2NfZwdB0Mst8z3aA9gzk06fm8Lzc82s4Mi6ATyww1GxJ"
+    "FinFykbRP5D3AqkIH/4cXriGctu95TXvOuAkoKmfShVWORd80oUkP0LkMHsWpIf5YSosPWxt+bCrCbCmZ9iSU9kaXQUCRa+JzvtClaUv0Pen"
+    "PscAwVy/b6o1lIU6OcO4pwISFX6Zs+5XpJBYtm9hwyoGMe+dMsDdP4t+FwaQRnKMqYWHSZ5iwO/j54vmlAM/9w0jK0vJ8TFQ+hu0Z4ldkrN/"
+    "+2F6pvHYW8Yb/JQbwAbKY68Dx9Yi1Sohcg4MguRpLgqkcK0EhL0OIDJikrzLWNWaktt0eTJqhc2DTRTwfpr2r197/mVbZ59tkndO9IKnctHQ"
+    "4CKVW857LOWaOT4YxnMcMstP+8Q7KFagFVCVfAWMlKZ63C3nZOpFlINCdUO3GJTj7JOQ8sTqfMBlxTq0N/0VG4dl/hgtCyhSWtyjwfNloILh"
+    "NaTIonwFWj8if0hxlN2CmiO7FgXerJR/L4YuBWdlmfOM9zwlCvZHFpmAmOV3ozC4VVtZUlWlVCXsyvAo+05bfBi4cyl44NUx3VmPVwB1su8D"
+    "2HGEnJEK4qGTNHOsdGXBDIbZz4GSLxS4uaRji5S2/ok6WkCPxYKRcNz5GPuy3BHXUjLZv3cTfdzQRb/+gJO5IcNnm5NT1iBO0YNcMgiq+Fv8"
+    "2TLQm3e7GBXGZ2XPfCmUPZHBtFMRABWOXaPT+KfsWGIJMDhhWNFBE47i3pU2yLDVyUmcZIhmUmjIwpwGo7MXlWvhjZxfzQrQqDroWhIfSmmI"
+    "8pWBvhUKvhfTn0i+dS7bl9IrepVzU0qS3dCacQCat9E0venl+PlP/s183sHgrXm3JkqgjVdijy4VAsQSnxwdkOki3A6wzwjACb0owJuShvsM"
+    "TWEuBkOc900/f7Uc1K1apRVbPTFCEm/Fx9apEdNVce2Zm3Q/19cOGQMYdspse3FsG+/fn6jjPPzBM9XzrPw="
+)
