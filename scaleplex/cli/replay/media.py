@@ -24,16 +24,17 @@ _VIDEO = {
     "vp9": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k"],
     "av1": ["-c:v", "copy"],
 }
+#: Bit rate of each kind of sound, None where it has none.
 _AUDIO = {
-    "aac": ["-b:a", "96k"],
-    "ac3": ["-b:a", "192k"],
-    "eac3": ["-b:a", "192k"],
-    "flac": [],
-    "alac": [],
-    "mp3": ["-b:a", "96k"],
-    "dca": ["-strict", "-2", "-b:a", "768k"],
-    "truehd": ["-strict", "-2"],
-    "opus": ["-strict", "-2", "-b:a", "96k"],
+    "aac": "96k",
+    "ac3": "192k",
+    "eac3": "192k",
+    "flac": None,
+    "alac": None,
+    "mp3": "96k",
+    "dca": "768k",
+    "truehd": None,
+    "opus": "96k",
 }
 _ENCODERS = {"mp3": "libmp3lame"}
 _STEREO = ("opus", "mp3")
@@ -147,10 +148,11 @@ def _base(ffmpeg: Path, clip: Clip, room: Path) -> Path:
         source, video = ["-i", ivf], _VIDEO["av1"]
     audio: list[str] = []
     for place, kind in enumerate(sounds):
-        encoder = ["-map", "1:a", f"-c:a:{place}", _ENCODERS.get(kind, kind)]
-        audio += [*encoder, f"-ac:a:{place}", "2" if kind in _STEREO else "6", *_AUDIO[kind]]
+        rate = _AUDIO[kind]
+        audio += ["-map", "1:a", f"-c:a:{place}", _ENCODERS.get(kind, kind)]
+        audio += [f"-ac:a:{place}", "2" if kind in _STEREO else "6", *([f"-b:a:{place}", rate] if rate else [])]
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=2.002"]
-    _run(ffmpeg, *source, *tone, "-map", "0:v", *video, *audio, path)
+    _run(ffmpeg, *source, *tone, "-map", "0:v", *video, *audio, "-strict", "-2", path)
     return path
 
 
