@@ -34,6 +34,7 @@ class Recorded:
     Attributes:
         name: what to call it in messages.
         argv: the arguments, the program name not included.
+        plex_pass: whether the Plex host is known to have a Plex Pass.
         source: what a worker's probe knew of the inputs, None when nothing is recorded.
         note: what a reader should know about how it was read, empty for nothing.
     """
@@ -42,6 +43,7 @@ class Recorded:
     argv: tuple[str, ...]
     env: dict[str, str] = field(default_factory=dict)
     source: Source | None = None
+    plex_pass: bool = False
     note: str = ""
 
 
@@ -95,7 +97,8 @@ def _from_json(shown: str, document: object) -> Recorded:
     if words and not words[0].startswith("-") and words[0].endswith((plexlog.PROGRAM, "ffmpeg")):
         return Recorded(shown, tuple(words[1:]), env, note="The first word is the program's name; it was left out.")
     recorded = document.get("source") if isinstance(document, dict) else None
-    return Recorded(shown, tuple(words), env, source(recorded))
+    plex_pass = isinstance(document, dict) and document.get("plex_pass") is True
+    return Recorded(shown, tuple(words), env, source(recorded), plex_pass)
 
 
 def _from_log(shown: str, text: str, found: list[plexlog.Job | tuple[int, str]]) -> Recorded:

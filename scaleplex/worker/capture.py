@@ -12,11 +12,12 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from scaleplex.protocol.messages import TaskRequest
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.scrub import Scrubber
 
@@ -33,6 +34,7 @@ class Captured:
     env: dict[str, str]
     cwd: str
     kind: str
+    plex_pass: bool
     taken_ms: int
 
 
@@ -63,12 +65,15 @@ class Capture:
         """Return what the settings ask for."""
         return cls(config.capture_dir, keep=config.capture_max, raw=config.capture_raw, warn=warn)
 
-    def take(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, kind: str) -> None:
+    def take(self, request: TaskRequest) -> None:
         """Keep a command line; returns at once and raises nothing."""
         if self._directory is None:
             return
         try:
-            self._queue.put_nowait(Captured(tuple(argv), dict(env), cwd, kind, time.time_ns() // 1_000_000))
+            now_ms = time.time_ns() // 1_000_000
+            self._queue.put_nowait(
+                Captured(request.args, dict(request.env), request.cwd, request.kind, request.plex_pass, now_ms)
+            )
             self._start()
         except (queue.Full, RuntimeError):
             self._complain("they come faster than they can be written")
@@ -109,7 +114,11 @@ class Capture:
 
     def _document(self, captured: Captured) -> dict[str, object]:
         scrubber = self._scrubber
-        document: dict[str, object] = {"scrubbed": scrubber is not None, "kind": captured.kind}
+        document: dict[str, object] = {
+            "scrubbed": scrubber is not None,
+            "kind": captured.kind,
+            "plex_pass": captured.plex_pass,
+        }
         if scrubber is None:
             return document | {"cwd": captured.cwd, "env": captured.env, "argv": list(captured.argv)}
         return document | {

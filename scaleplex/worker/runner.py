@@ -54,7 +54,7 @@ class Runner:
         Raises:
             ScaleplexError: the task is not taken, and why.
         """
-        self.capture.take(request.args, request.env, request.cwd, request.kind)
+        self.capture.take(request)
         try:
             self.supervisor.check_open()
             task = Task(request, self.preparer.prepare(request), _claim(request, received), received)
@@ -116,8 +116,6 @@ class Runner:
             Job(
                 progress_url=prepared.progress_url,
                 seek_seconds=(facts.seek_seconds or 0.0) if facts.copyts else 0.0,
-                copyts=facts.copyts,
-                frame_rate=facts.video.fps if facts.video and facts.video.encodes else None,
                 output_size=(size[0], size[1]) if size[0] and size[1] else None,
                 log_level=prepared.plex_log_level,
             ),

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from scaleplex.cli import place, recorded
@@ -56,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _explain(args: argparse.Namespace) -> None:
     read = recorded.read(args.file)
-    done = translate(read.argv, read.env, read.source, args.target, place.site(args, args.callback_base))
+    site = place.site(args, args.callback_base)
+    site = replace(site, plex_pass=site.plex_pass or read.plex_pass)
+    done = translate(read.argv, read.env, read.source, args.target, site)
     found = report.Explanation(read, args.target, done, args.callback_base is not None)
     if args.svg is not None:
         write_picture(args.svg, report.as_svg(found))

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from scaleplex.cli import place
@@ -89,6 +90,7 @@ def one(command: Recorded | str, target: str, runner: Runner | None, site: Site 
     """
     if isinstance(command, str):
         return Result("unreadable", UNREADABLE, command)
+    site = replace(site, plex_pass=site.plex_pass or command.plex_pass)
     try:
         done = translate(command.argv, command.env, command.source, target, site)
     except BackendError:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaleplex.cli import recorded
+from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Site, translate
 from scaleplex.worker.capture import QUEUE_MAX, Capture
 from scaleplex.worker.scrub import Scrubber, masked
@@ -24,6 +25,10 @@ SECRETS = ("A Film", "Film's Cut", "A Film (2019)", SESSION, JOB, "local-7d3c1f0
 def capture(directory: Path | None, keep: int = 100, raw: bool = False) -> tuple[Capture, list[str]]:
     warnings: list[str] = []
     return Capture(directory, keep=keep, raw=raw, warn=warnings.append), warnings
+
+
+def request(argv: list[str], env: dict[str, str] | None = None) -> TaskRequest:
+    return TaskRequest(SESSION, JOB, 1, "", tuple(argv), SESSION_DIR, "video", env or {}, plex_pass=True)
 
 
 def files(directory: Path) -> list[Path]:
@@ -104,12 +109,13 @@ def test_masking_keeps_the_length_and_the_kinds_of_characters() -> None:
 
 def test_a_captured_command_can_be_explained_and_replayed(tmp_path: Path) -> None:
     keeper, warnings = capture(tmp_path / "new")
-    keeper.take(build(Shape("dash")), ENV, SESSION_DIR, "video")
+    keeper.take(request(build(Shape("dash")), ENV))
     keeper.flush()
     (file,) = files(tmp_path / "new")
     read = recorded.read(str(file))
     assert translate(read.argv, read.env, None, "sw", Site()).bail is None
     assert read.env["LANG"] == "de_DE.UTF-8"
+    assert read.plex_pass
     assert "local" not in file.read_text()
     assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
     assert warnings == []
@@ -117,7 +123,7 @@ def test_a_captured_command_can_be_explained_and_replayed(tmp_path: Path) -> Non
 
 def test_raw_keeps_everything(tmp_path: Path) -> None:
     keeper, _ = capture(tmp_path, raw=True)
-    keeper.take(build(Shape("dash")), ENV, SESSION_DIR, "video")
+    keeper.take(request(build(Shape("dash")), ENV))
     keeper.flush()
     document = json.loads(files(tmp_path)[0].read_text())
     assert document["argv"] == build(Shape("dash"))
@@ -128,7 +134,7 @@ def test_the_oldest_of_our_files_goes_first_and_no_other_file(tmp_path: Path) ->
     (tmp_path / "argv-of-mine.txt").write_text("mine")
     keeper, _ = capture(tmp_path, keep=3)
     for number in range(8):
-        keeper.take(["-i", "a", f"out{number}"], {}, "/", "video")
+        keeper.take(request(["-i", "a", f"out{number}"]))
     keeper.flush()
     kept = [json.loads(file.read_text())["argv"][-1] for file in files(tmp_path)]
     assert kept == ["out5", "out6", "out7"]
@@ -137,7 +143,7 @@ def test_the_oldest_of_our_files_goes_first_and_no_other_file(tmp_path: Path) ->
 
 def test_bytes_that_are_no_text_are_kept(tmp_path: Path) -> None:
     keeper, warnings = capture(tmp_path, raw=True)
-    keeper.take(["-i", "a\udcff", "out"], {}, "/", "video")
+    keeper.take(request(["-i", "a\udcff", "out"]))
     keeper.flush()
     assert json.loads(files(tmp_path)[0].read_text())["argv"][1] == "a\udcff"
     assert warnings == []
@@ -147,7 +153,7 @@ def test_a_directory_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_p
     (tmp_path / "file").write_text("")
     keeper, warnings = capture(tmp_path / "file" / "below")
     for _ in range(3):
-        keeper.take(["-i", "a", "out"], {}, "/", "video")
+        keeper.take(request(["-i", "a", "out"]))
     keeper.flush()
     assert len(warnings) == 1
 
@@ -155,7 +161,7 @@ def test_a_directory_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_p
 def test_without_a_directory_nothing_happens() -> None:
     before = threading.active_count()
     keeper, warnings = capture(None)
-    keeper.take(["-i", "a", "out"], {}, "/", "video")
+    keeper.take(request(["-i", "a", "out"]))
     assert (threading.active_count(), warnings) == (before, [])
 
 
@@ -164,7 +170,7 @@ def test_a_disk_that_hangs_does_not_hold_a_task_up(tmp_path: Path, monkeypatch: 
     keeper, warnings = capture(tmp_path)
     monkeypatch.setattr(keeper, "_write", lambda _: stuck.wait(10))
     for _ in range(QUEUE_MAX + 5):
-        keeper.take(["-i", "a", "out"], {}, "/", "video")
+        keeper.take(request(["-i", "a", "out"]))
     assert len(warnings) == 1
     stuck.set()
     keeper.flush()
