@@ -11,6 +11,8 @@ from scaleplex.ffmpeg import argv
 
 # The option of our ffmpeg (patch "fftools: throttle by signal"); SIGUSR1 slows the video down, SIGUSR2 sets it free.
 THROTTLE_OPTION = "throttle_signals"
+# Another one (patch "fftools: progress in timestamps"): progress says where in the film the job is.
+PLACE_OPTION = "progress_timestamps"
 PROGRESS_PERIOD_SECONDS = 0.5
 SILENT_LEVELS = ("quiet", "-8")
 
@@ -31,6 +33,8 @@ def for_worker(words: Sequence[str], progress_fd: int) -> list[str]:
         f"pipe:{progress_fd}",
         "-stats_period",
         str(PROGRESS_PERIOD_SECONDS),
+        "-" + PLACE_OPTION,
+        "1",
         "-" + THROTTLE_OPTION,
         "1",
         *argv.emit(command),

@@ -1,11 +1,7 @@
 """ffmpeg's own progress, as text blocks, into the requests PMS expects (contract 3.3 to 3.9). Pure.
 
-ffmpeg 7.1 writes blocks of ``key=value`` lines to ``-progress``, each ended by ``progress=continue`` or ``=end``. With
-``-copyts`` its ``out_time`` is neither the place in the film nor the time since the seek: ``print_report`` in
-``fftools/ffmpeg.c`` takes off the timestamp it met *in its first report* (``copy_ts_first_pts``), by which time a fast
-encoder is seconds into the film. Reports that say 0 are therefore anchored by the number of frames written so far, and
-the place is seek offset plus anchor plus ``out_time``. (Measured: 20 s of film at 26 times real time ended with
-``out_time`` 9.9 s.)
+ffmpeg writes blocks of ``key=value`` lines to ``-progress``, each ended by ``progress=continue`` or ``=end``. With our
+``-progress_timestamps`` its ``out_time`` is the timestamp written last: with ``-copyts`` the place in the film. (Stock takes off the timestamp it met in its first report, by which time a fast encoder is seconds into the film.)
 """
 
 import math
@@ -26,7 +22,7 @@ class Sample:
 
     Attributes:
         wall_seconds: a monotonic clock, when the block was read.
-        out_seconds: media time written since the first timestamp; None before anything was written.
+        out_seconds: timestamp of what was written last; None before anything was written.
         size_bytes: size of the output, None when it is no single file.
         frames: video frames written.
         ended: whether this is the last block.
@@ -86,14 +82,11 @@ class Track:
     """What the next report has to remember of the last one, and what is shown to operators.
 
     Attributes:
-        frame_rate: video frames per second in the output, where ``out_time`` needs an anchor (``-copyts``).
-        anchor_seconds: media time written when ``out_time`` began to count.
+        seek_seconds: where the job begins on the film's time line; 0 where its timestamps begin at 0.
     """
 
     duration_seconds: float | None
     seek_seconds: float = 0.0
-    frame_rate: float | None = None
-    anchor_seconds: float = 0.0
     last: Sample | None = None
     speed: float | None = None
     raw_remaining: float | None = None
@@ -103,7 +96,7 @@ class Track:
     def position_seconds(self) -> float:
         """Place in the film of what was written last."""
         written = self.last.out_seconds or 0.0 if self.last else 0.0
-        return self.seek_seconds + self.anchor_seconds + written
+        return max(self.seek_seconds, written)  # ffmpeg says 0 until it has written something
 
 
 def periodic(track: Track, sample: Sample, throttled: bool) -> tuple[Fields, Track]:
@@ -114,12 +107,9 @@ def periodic(track: Track, sample: Sample, throttled: bool) -> tuple[Fields, Tra
     """
     if sample.out_seconds is None and track.last is not None:
         sample = replace(sample, out_seconds=track.last.out_seconds)
-    anchor = track.anchor_seconds
-    if track.frame_rate and sample.out_seconds == 0:
-        anchor = sample.frames / track.frame_rate
-    moved = (sample.out_seconds or 0.0) + anchor - track.position_seconds + track.seek_seconds
-    speed = _speed(track.last, sample, moved)
-    track = replace(track, last=sample, speed=speed, anchor_seconds=anchor)
+    before, track = track, replace(track, last=sample)
+    speed = _speed(before.last, sample, track.position_seconds - before.position_seconds)
+    track = replace(track, speed=speed)
     duration = track.duration_seconds
     raw: float | None = None
     percent = -1.0

