@@ -1,7 +1,8 @@
 """ffmpeg's own progress, as text blocks, into the requests PMS expects (contract 3.3 to 3.9). Pure.
 
 ffmpeg writes blocks of ``key=value`` lines to ``-progress``, each ended by ``progress=continue`` or ``=end``. With our
-``-progress_timestamps`` its ``out_time`` is the timestamp written last: with ``-copyts`` the place in the film. (Stock takes off the timestamp it met in its first report, by which time a fast encoder is seconds into the film.)
+``-progress_timestamps`` its ``out_time`` is the timestamp written last: with ``-copyts`` the place in the film. Stock
+takes off the timestamp it met in its first report, by which time a fast encoder is seconds into the film.
 """
 
 import math

@@ -19,7 +19,8 @@ from scaleplex.worker.warmup import Codecs, NotReady, check, read_names
 def test_the_workers_options_stand_in_front_and_inputs_open_files_only() -> None:
     words = command.for_worker(["-ss", "5", "-i", "a.mkv", "-i", "temp-0.srt", "-y", "-f", "dash", "dash"], 7)
     assert words == [
-        "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:7", "-stats_period", "0.5", "-progress_timestamps", "1", "-throttle_signals", "1",
+        "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:7", "-stats_period", "0.5",
+        "-progress_timestamps", "1", "-throttle_signals", "1",
         "-ss", "5", "-protocol_whitelist", "file,crypto,data", "-i", "a.mkv",
         "-protocol_whitelist", "file,crypto,data", "-i", "temp-0.srt", "-y", "-f", "dash", "dash",
     ]  # fmt: skip

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-import pytest
-
 from scaleplex.worker.progress import Sample, StreamDetail, Track
 from scaleplex.worker.reporter import BACK_TO_WORK, SLOTH, Job, NoReports, Probed, Reply, Reporter
 
