@@ -74,6 +74,7 @@ SOFT = {
     "optimize-remux": ("sidecar-file",),
 }
 AUDIO = ("aac", "eac3", "dts", "copy", "second", "framedrop", "ac3", "truehd", "opus", "flac", "alac", "mp3")
+_EMBEDDED = ("soft", "sidecar-file")
 _TINY = {"width": 160, "height": 90, "segment": 1}
 
 
@@ -108,7 +109,8 @@ def _encoded() -> Iterator[Shape]:
                 subtitle=subtitle,
                 seek=seek,
                 era=("today", "today", "2023")[turn % 3],
-                hex_ids=turn % 5 == 0 and AUDIO[turn % len(AUDIO)] != "second",
+                # Sources with ids hold their text as mov_text, which cannot be copied into other containers.
+                hex_ids=turn % 5 == 0 and AUDIO[turn % len(AUDIO)] != "second" and subtitle not in _EMBEDDED,
                 gate=turn % 7 == 0 and subtitle.startswith("burn") and seek > 0,
                 **_TINY,
             )

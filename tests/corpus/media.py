@@ -13,12 +13,17 @@ SIZE = "320x180"
 RATE = "24000/1001"
 _AV1 = Path(__file__).with_name("av1-10bit-pq.ivf")
 _HDR = "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+_CHANNELS = {"opus": "2", "mp3": "2"}
 _AUDIO = {
     "aac": ["-b:a", "96k"],
     "ac3": ["-b:a", "192k"],
     "eac3": ["-b:a", "192k"],
     "dca": ["-strict", "-2", "-b:a", "768k"],
     "opus": ["-strict", "-2", "-b:a", "96k"],
+    "truehd": ["-strict", "-2"],
+    "flac": [],
+    "alac": [],
+    "mp3": ["-b:a", "128k"],
 }
 
 
@@ -101,7 +106,7 @@ def _base(clip: Clip, room: Path) -> Path:
         video += ["-g", "24", "-vf", _HDR if clip.hdr else "format=yuv420p"]
     audio: list[str] = []
     for place, kind in enumerate(sounds):
-        mapped = ["-map", "1:a", f"-c:a:{place}", kind, f"-ac:a:{place}", "6" if kind != "opus" else "2"]
+        mapped = ["-map", "1:a", f"-c:a:{place}", kind, f"-ac:a:{place}", _CHANNELS.get(kind, "6")]
         audio += [*mapped, *_AUDIO[kind]]
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=2.002"]
     _run(*source, *tone, "-map", "0:v", *video, *audio, path)

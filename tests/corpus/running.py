@@ -8,6 +8,7 @@ from pathlib import Path
 from scaleplex.ffmpeg import argv as language
 from scaleplex.ffmpeg import specifier
 from scaleplex.translator import Facts, Site, Source, SourceStream, Translation, translate
+from scaleplex.translator.facts import codecs
 from tests.corpus import media
 from tests.corpus.media import Clip
 from tests.corpus.sink import Sink
@@ -59,7 +60,7 @@ def _index(pad: str | None, hex_ids: bool) -> int:
 
 
 def _codec(decoder: str | None) -> str:
-    return {"eac3_eae": "eac3", "ac3_eae": "ac3", None: "ac3"}.get(decoder, decoder or "aac")
+    return "ac3" if decoder is None else codecs.EAE_DECODERS.get(decoder, decoder)
 
 
 def probe(path: Path, number: int) -> list[SourceStream]:
