@@ -1,0 +1,80 @@
+"""What roles and units promise, read off their files; no host is needed."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.hosts import role_readme
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UNITS = sorted((REPOSITORY / "systemd").glob("scaleplex-*.service"))
+ROLES = role_readme.names()
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_specs_and_defaults_of_a_role_say_the_same(role: str) -> None:
+    defaults = load(REPOSITORY / "roles" / role / "defaults/main.yml")
+    assert defaults == {name: option["default"] for name, option in role_readme.specs(role)["options"].items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_variable_carries_the_name_of_its_role(role: str) -> None:
+    assert all(name.startswith(f"{role}_") for name in role_readme.specs(role)["options"])
+
+
+def test_the_printed_pages_of_the_roles_are_fresh() -> None:
+    stale = [str(path) for path, text in role_readme.pages().items() if not path.is_file() or path.read_text() != text]
+    assert not stale, "run python -m tests.hosts.role_readme"
+
+
+def test_the_example_inventory_names_only_variables_that_exist() -> None:
+    known = {name for role in ROLES for name in role_readme.specs(role)["options"]}
+    used = {name for path in (REPOSITORY / "inventory.example/group_vars").glob("*.yml") for name in load(path)}
+    assert {name for name in used if name.startswith("scaleplex_")} <= known
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_can_be_uninstalled(role: str) -> None:
+    assert (REPOSITORY / "roles" / role / "tasks/uninstall.yml").is_file()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_preflight_changes_nothing(role: str) -> None:
+    path = REPOSITORY / "roles" / role / "tasks/preflight.yml"
+    looking = {"assert", "stat", "command", "script", "include_role", "import_tasks"}
+    for task in load(path) if path.is_file() else []:
+        modules = {key.removeprefix("ansible.builtin.") for key in task if key.startswith("ansible.builtin.")}
+        assert modules <= looking
+        assert not modules & {"command", "script"} or task["changed_when"] is False
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_unit_is_closed_as_far_as_a_score_below_2_5(unit: Path) -> None:
+    argv = ["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=25", str(unit)]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False)
+    print(said.stdout.strip().splitlines()[-1])
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert float(re.findall(r": ([0-9.]+) ", said.stdout.strip().splitlines()[-1])[0]) <= 2.5
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_unit_tells_when_it_is_ready_and_takes_the_secret_as_a_credential(unit: Path) -> None:
+    text = unit.read_text()
+    assert "\nType=notify\n" in text
+    assert "\nExecStartPost=/usr/lib/scaleplex/bin/wait-ready " in text
+    assert "\nLoadCredential=fleet-secret:/etc/scaleplex/fleet-secret\n" in text
+
+
+def test_the_worker_waits_for_its_mounts_and_may_write_to_the_transcode_directory_only() -> None:
+    text = (REPOSITORY / "systemd/scaleplex-worker.service").read_text()
+    assert "\nRequiresMountsFor=/transcode /media\n" in text
+    assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == ["-/transcode"]
+    assert re.findall(r"^DeviceAllow=(.*)$", text, re.MULTILINE) == ["char-drm rw"]
