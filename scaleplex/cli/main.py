@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from scaleplex.cli import demo, doctor, explain, status
+from scaleplex.cli import demo, doctor, explain, replay, status
 from scaleplex.common.errors import ScaleplexError
 
 EXAMPLES = """\
@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scaleplex {version('scaleplex')}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in (status, doctor, explain, demo):
+    for verb in (status, doctor, explain, replay, demo):
         verb.add_parser(verbs)
     return parser
 

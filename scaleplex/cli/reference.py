@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from scaleplex.cli import doctor
+from scaleplex.cli import doctor, pages
 from scaleplex.cli.main import build_parser
 from scaleplex.common.config import describe
 from scaleplex.common.metrics import Metrics
@@ -103,6 +103,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "labels.md": labels.reference,
     "cli.md": cli_page,
     "doctor.md": doctor.reference,
+    **pages.PAGES,
 }
 
 
