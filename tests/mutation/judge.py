@@ -20,6 +20,7 @@ TESTS = (
     f"{UNIT}test_passes.py",
     f"{UNIT}test_sw.py",
     f"{UNIT}test_vaapi.py",
+    f"{UNIT}test_burns.py",
     f"{UNIT}test_nvenc.py",
     f"{UNIT}test_policy.py",
     f"{UNIT}test_facts.py",

@@ -49,16 +49,15 @@ def video_plan(facts: Facts, video: Video, source: Source | None) -> VideoPlan:
     chains, tonemap, overlay = _graph(facts, video, source, ten_bit)
     options = dict(video.options)
     swaps = encoders.to_software(options, hevc) if written_for != "sw" else ()
-    unwanted = encoders.unwanted("sw", written_for) - {swap.old for swap in swaps}
-    if hevc:
-        unwanted |= {"x264opts", "level"}
+    unwanted = encoders.unwanted("sw", written_for)
+    unwanted |= frozenset({"b"} if swaps else ()) | frozenset({"x264opts", "level"} if hevc else ())
     return VideoPlan(
         encoder,
         chains,
         tonemap,
         swaps,
         _settings(options, encoder, ten_bit),
-        unwanted,
+        unwanted - {swap.old for swap in swaps},
         overlay,
         facts.subtitle.pads if facts.subtitle.mode == "burn-text" else (),
     )

@@ -121,6 +121,11 @@ def test_text_is_drawn_in_memory_where_the_filter_has_no_cuda() -> None:
     ("encoder", "becomes"),
     [
         ("h264_nvenc -b:0 9k -maxrate:0 9k -forced-idr:0 1", "h264_nvenc -b:0 9k -maxrate:0 9k -forced-idr:0 1"),
+        ("h264_nvenc -maxrate:0 9k", "h264_nvenc -forced-idr:0 1 -maxrate:0 9k"),
+        (
+            "h264_vaapi -rc_mode:0 ICQ -global_quality:0 23",
+            "h264_nvenc -rc:0 vbr -b:0 0 -forced-idr:0 1 -cq:0 23",
+        ),
         ("h264_nvenc -b:0 9k", "h264_nvenc -forced-idr:0 1 -b:0 9k"),
         (
             "libx264 -crf:0 21 -maxrate:0 9k -bufsize:0 18k",

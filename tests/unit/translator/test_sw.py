@@ -113,12 +113,15 @@ def test_hybrid_jobs_lose_their_decode_block_and_nothing_else() -> None:
         ("h264_nvenc -b:0 3419k -maxrate:0 3419k", "21"),
         ("h264_nvenc -b:0 20121k -maxrate:0 20121k", "16"),
         ("hevc_nvenc -b:0 20121k -maxrate:0 20121k", "20"),
+        ("h264_vaapi -rc_mode:0 QVBR -b:0 9k -global_quality:0 27 -maxrate:0 9k", "27"),
+        ("h264_nvenc -rc:0 vbr -b:0 0 -cq:0 19", "19"),
+        ("hevc_vaapi -qp:0 50", "51"),
     ],
 )
 def test_rate_control_becomes_constant_quality(encoder: str, crf: str) -> None:
     done = sw(job(VAAPI.format("nv12"), encoder))
     assert option(done.argv, "-crf:0") == crf
-    assert "-qp:0" not in done.argv
+    assert not {"-qp:0", "-global_quality:0", "-cq:0"} & set(done.argv)
     assert "-b:0" not in done.argv
 
 
@@ -230,3 +233,101 @@ def test_a_burn_plex_planned_in_software_only_loses_its_paths() -> None:
     done = sw(job(graph, "libx264 -crf:0 21"), site=BURN)
     expected = "[0:0]scale=w=2:h=4[0];[0]format=pix_fmts=nv12[1];[1]inlineass=font_scale=1.000000:language=en[2]"
     assert option(done.argv, "-filter_complex") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (job(VAAPI.format("nv12"), "h264_qsv"), "-codec:0 of the first output"),
+        ("-codec:0 h264 -i a -map 0:0 -codec:0 libx264 -f dash dash", "-map 0:0 of the first output"),
+        (job("[0:0]scale=w=2:h=2[0];[0]yadif[1]", "libx264", 1), "-filter_complex, filter 2 of 2"),
+        (job("[0:0]scale=w=2:h=2[0];[0]!?[1]", "libx264", 0), "-filter_complex, filter 2 of 2"),
+        (
+            job(VAAPI.format("nv12"), "h264_vaapi", decode="-codec:#0x01 hevc_qsv -codec:0 hevc_qsv"),
+            "-codec:0 of the first input",
+        ),
+        (job(r"[0:0]scale_vaapi=w=min(2\,iw):h=2[0]", "h264_vaapi", 0), "-filter_complex"),
+        (job(r"[0:0]scale_vaapi=w=2:h=min(2\,iw)[0]", "h264_vaapi", 0), "-filter_complex"),
+    ],
+)
+def test_what_is_not_understood_is_named_with_its_place(text: str, where: str) -> None:
+    assert sw(text).labels[1] == f"where:{where}"
+
+
+def test_a_filter_that_cannot_be_read_is_called_so() -> None:
+    assert sw(job("[0:0]scale=w=2:h=2[0];[0]!?[1]", "libx264", 0)).bail == "filter:unreadable"
+
+
+@pytest.mark.parametrize("width", ["-2", "iw*0.5", "iw/2", "1_0", "+10"])
+def test_a_size_that_needs_no_escaping_is_carried_over(width: str) -> None:
+    done = sw(job(f"[0:0]scale_vaapi=w={width}:h=2:format=nv12[0]", "h264_vaapi -qp:0 22", 0))
+    assert f"scale=w={width}:h=2" in (option(done.argv, "-filter_complex") or "")
+
+
+def test_options_of_x264_mean_nothing_to_x265() -> None:
+    done = sw(job("[0:0]scale=w=2:h=2[0]", "libx265 -crf:0 21 -x264opts:0 subme=0 -level:0 4.0", 0))
+    assert not {"-x264opts:0", "-level:0"} & set(done.argv)
+
+
+@pytest.mark.parametrize(("encoder", "pixels"), [("hevc_vaapi", "nv12"), ("h264_vaapi", "p010")])
+def test_only_hevc_of_ten_bits_is_main10(encoder: str, pixels: str) -> None:
+    done = sw(job(VAAPI.format(pixels), f"{encoder} -qp:0 18"))
+    assert "-profile:0" not in done.argv
+    assert "format=pix_fmts=yuv420p|nv12" in (option(done.argv, "-filter_complex") or "")
+
+
+@pytest.mark.parametrize(("given", "preset"), [("medium", "medium"), ("placebo", "placebo"), ("p4", "veryfast")])
+def test_a_preset_x264_knows_stays(given: str, preset: str) -> None:
+    done = sw(job("[0:0]scale=w=2:h=2[0]", f"libx264 -crf:0 21 -preset:0 {given}", 0))
+    assert option(done.argv, "-preset:0") == preset
+
+
+@pytest.mark.parametrize("rate", ["-qp:0 20", "-b:0 2M", "-crf:0 21 -b:0 0"])
+def test_rate_control_of_x264_stays_as_it_is(rate: str) -> None:
+    done = sw(job("[0:0]scale=w=2:h=2[0]", f"libx264 {rate} -preset:0 veryfast", 0))
+    assert f" {rate} -preset:0 veryfast" in " ".join(done.argv)
+
+
+@pytest.mark.parametrize("transfer", ["unspecified", "reserved", None])
+def test_every_name_for_no_transfer_is_taken_for_pq(transfer: str | None) -> None:
+    text = job("[0:0]scale=w=2:h=2[0];[0]format=p010,tonemap=hable[1]", "libx264 -crf:0 21", 1)
+    done = sw(text, Source((SourceStream(0, "video", "hevc", transfer=transfer),)))
+    assert "[0]setparams=" in (option(done.argv, "-filter_complex") or "")
+
+
+def test_a_graph_without_a_size_gets_none() -> None:
+    plain = sw(job("[0:0]hwupload[0];[0]scale_vaapi=format=nv12[1]", "h264_vaapi -qp:0 22", 1))
+    assert option(plain.argv, "-filter_complex") == "[0:0]format=pix_fmts=yuv420p|nv12[0]"
+    bitmap = "[0:3]hwupload[0];[0:0]scale_vaapi=format=nv12[1];[1][0]overlay_vaapi[2]"
+    laid = sw(job(bitmap, "h264_vaapi -qp:0 22"), site=BURN)
+    assert option(laid.argv, "-filter_complex") == (
+        "[0:3]null[0];[0:0]format=pix_fmts=yuv420p|nv12[1];[1][0]overlay[2]"
+    )
+
+
+def test_a_burn_without_a_style_stays_without() -> None:
+    graph = "[0:0]scale_vaapi=w=2:h=2:format=nv12[0];[0]hwdownload,format=nv12[1];[1]inlineass[2]"
+    done = sw(job(graph, "h264_vaapi -qp:0 22"), site=BURN)
+    assert (option(done.argv, "-filter_complex") or "").endswith("[1]inlineass[2]")
+
+
+def test_a_bitmap_drawn_by_a_filter_is_laid_over_in_software_whatever_else_the_graph_holds() -> None:
+    graph = "[0:0]scale=w=2:h=4[0];[0]format=pix_fmts=nv12[1];[1]inlineass=render_height=1080[2]"
+    done = sw(job(graph, "libx264 -crf:0 21").replace("-i a", "-i a -map_inlineass 0:3"), site=BURN)
+    assert (option(done.argv, "-filter_complex") or "").endswith("[2][0]overlay[3]")
+
+
+def test_a_text_and_a_bitmap_burn_plex_planned_in_software_are_not_touched() -> None:
+    for graph in (
+        "[0:3]scale=2:4[0];[0:0]scale=w=2:h=4[1];[1]format=pix_fmts=nv12[2];[2][0]overlay[3]",
+        "[0:0]scale=w=2:h=4[0];[0]format=pix_fmts=nv12[1];[1]inlineass=font_size=54[3]",
+    ):
+        done = sw(job(graph, "libx264 -crf:0 21 -preset:0 veryfast", 3), site=BURN)
+        assert option(done.argv, "-filter_complex") == graph
+
+
+def test_a_cap_without_a_buffer_gets_one_of_two_seconds_and_no_cap_gets_none() -> None:
+    capped = sw(job("[0:0]scale=w=2:h=2[0]", "libx264 -crf:0 21 -maxrate:0 3k", 0))
+    assert option(capped.argv, "-bufsize:0") == "6k"
+    free = sw(job("[0:0]scale=w=2:h=2[0]", "libx264 -crf:0 21 -maxrate:0 0", 0))
+    assert "-bufsize:0" not in free.argv
