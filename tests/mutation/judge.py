@@ -18,6 +18,7 @@ TRIED_SECONDS = 60
 UNIT = "tests/unit/translator/"
 TESTS = (
     f"{UNIT}test_passes.py",
+    f"{UNIT}test_audio.py",
     f"{UNIT}test_sw.py",
     f"{UNIT}test_vaapi.py",
     f"{UNIT}test_burns.py",
@@ -30,6 +31,7 @@ TESTS = (
 
 #: The tests most likely to notice a module's mutants; the others follow.
 FIRST = {
+    "audio": "test_audio",
     "vaapi": "test_vaapi",
     "hardware": "test_vaapi",
     "nvenc": "test_nvenc",
