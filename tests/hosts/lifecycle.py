@@ -103,13 +103,12 @@ def start(spec: Spec, host: str) -> None:
     # The shell joins the groups and becomes the supervisor, so nothing of the host is ever outside them.
     join = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
     with open(home / "console.log", "ab") as log:
-        subprocess.Popen(
-            ["sh", "-c", join, "join", *map(str, own_groups), "--", *argv],
+        run(
+            *("setsid", "--fork", "sh", "-c", join, "join", *map(str, own_groups), "--", *argv),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,
         )
 
 

@@ -27,11 +27,11 @@ def scaleplex_urls(hosts, hostvars, port):
 
 
 def scaleplex_options(roles):
-    """Return the names of the variables that the roles below a directory take, from their argument specs."""
-    names = []
+    """Return the specs of the variables that the roles below a directory take, by name."""
+    options = {}
     for path in sorted(Path(roles).glob("*/meta/argument_specs.yml")):
-        names += yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
-    return names
+        options |= yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    return options
 
 
 def scaleplex_sha1(path):
