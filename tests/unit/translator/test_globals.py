@@ -18,10 +18,17 @@ def test_a_level_that_says_more_stays(level: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["loglevel_plex", "eae_prefix", "hwaccel_fallback_threshold", "strict_ts", "xioerror"]
+    ("option", "value"),
+    [
+        ("loglevel_plex", " error"),
+        ("eae_prefix:1", " S_"),
+        ("hwaccel_fallback_threshold:0", " 10"),
+        ("strict_ts:2", " 0"),
+        ("xioerror", ""),
+    ],
 )
-def test_private_options_go(option: str) -> None:
-    after, labels = apply(private_options.private_options, f"-i a -{option} 1 out")
+def test_private_options_go(option: str, value: str) -> None:
+    after, labels = apply(private_options.private_options, f"-i a -{option}{value} out")
     assert (after, labels) == ("-i a out", (f"drop:-{option}",))
 
 
