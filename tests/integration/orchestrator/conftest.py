@@ -50,4 +50,4 @@ def orchestrate(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
     for fleet in started:
         fleet.service.stop()
         for fake in fleet.workers:
-            fake.close()
+            fake.down()

@@ -85,7 +85,7 @@ def test_a_dead_worker_is_noticed_with_the_next_poll_and_believed_again_when_it_
     fleet = orchestrate(2)
     dead, alive = fleet.workers
     fleet.until_state(dead.url, "ready")
-    dead.close()
+    dead.down()
     fleet.until_state(dead.url, "lost")
     assert fleet.views()[dead.url]["problem"] == "lost: connection refused"
     assert {fleet.place().json["worker"] for _ in range(3)} == {alive.url}
@@ -115,7 +115,7 @@ def test_every_address_of_a_name_is_a_worker(orchestrate: Orchestrate) -> None:
         assert fleet.views()[worker.url]["source"] == "dns"
         assert fleet.place().json["worker"] == worker.url
     finally:
-        worker.close()
+        worker.down()
 
 
 def test_a_newer_job_of_a_session_ends_the_older_one_wherever_it_runs_and_no_other(orchestrate: Orchestrate) -> None:

@@ -1,18 +1,15 @@
 """A worker as far as an orchestrator sees one: a capability, and kills it records."""
 
-import contextlib
 import json
-import socket
-import socketserver
-import threading
 from http.server import BaseHTTPRequestHandler
 
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import Verifier
 from tests.integration.relay.service import SECRET
+from tests.support.loopback import LoopbackServer
 
 
-class FakeWorker:
+class FakeWorker(LoopbackServer):
     """Listens on loopback; its fields may be changed at any time."""
 
     def __init__(self, *, max_sessions: int = 4, port: int = 0) -> None:
@@ -24,46 +21,7 @@ class FakeWorker:
         self.polls = 0
         self.unsigned = 0
         self._verify = Verifier(SECRET)
-        self._connections: set[socket.socket] = set()
-        worker = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def setup(self) -> None:
-                super().setup()
-                worker._connections.add(self.connection)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                worker.answer(self)
-
-            def do_POST(self) -> None:
-                worker.answer(self)
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            block_on_close = False
-            allow_reuse_address = True
-
-            def handle_error(self, *_: object) -> None:
-                pass
-
-        self._server = Server(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def close(self) -> None:
-        """Die: listen no more, drop every connection."""
-        self._server.shutdown()
-        self._server.server_close()
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        super().__init__(port)
 
     def capability(self) -> dict[str, object]:
         """Return what it says of itself."""

@@ -1,12 +1,11 @@
 """A PMS as far as its transcode callbacks go: records every request, answers byte for byte as one does."""
 
-import contextlib
-import socket
-import socketserver
 import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+
+from tests.support.loopback import LoopbackServer
 
 IDLE = b'<?xml version="1.0" encoding="UTF-8"?>\n<MediaContainer size="0">\n</MediaContainer>\n'
 THROTTLE = b'<?xml version="1.0" encoding="UTF-8"?>\n<MediaContainer size="0" canThrottle="1">\n</MediaContainer>\n'
@@ -28,7 +27,7 @@ class Recorded:
         return self.target.partition("?")[0].rpartition("/")[2]
 
 
-class FakePlex:
+class FakePlex(LoopbackServer):
     """Listens on loopback; the switches may be turned at any time."""
 
     def __init__(self) -> None:
@@ -37,68 +36,8 @@ class FakePlex:
         self.failures: list[int] = []  # statuses of the next answers to manifests
         self.delay_seconds = 0.0
         self.close_after_answer = False
-        self.connections: set[socket.socket] = set()
         self._lock = threading.Lock()
-        plex = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def setup(self) -> None:
-                super().setup()
-                plex.connections.add(self.connection)
-
-            def finish(self) -> None:
-                super().finish()
-                plex.connections.discard(self.connection)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_PUT(self) -> None:
-                plex.answer(self)
-
-            def do_POST(self) -> None:
-                plex.answer(self)
-
-            def do_GET(self) -> None:
-                plex.answer(self)
-
-            def do_DELETE(self) -> None:
-                plex.answer(self)
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            block_on_close = False
-            allow_reuse_address = True
-
-            def handle_error(self, *_: object) -> None:
-                pass
-
-        self._make = lambda port: Server(("127.0.0.1", port), Handler)
-        self._server: socketserver.ThreadingTCPServer | None = None
-        self.port = 0
-        self.up()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def up(self) -> None:
-        """Listen, on the same port as before."""
-        self._server = self._make(self.port)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def down(self) -> None:
-        """Listen no more and drop every connection."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-        for connection in list(self.connections):
-            with_shutdown(connection)
+        super().__init__()
 
     def of(self, job: str, tail: str | None = None) -> list[Recorded]:
         """Return the requests for one job, in the order they arrived."""
@@ -138,8 +77,3 @@ class FakePlex:
         if query.startswith(("status=", "duration=")):
             return 204, b""
         return 206, THROTTLE if self.throttle and query.startswith("progress=") else IDLE
-
-
-def with_shutdown(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,75 @@
+"""An HTTP server on loopback that can be pulled like a plug: the base of the fakes."""
+
+import contextlib
+import socket
+import socketserver
+import threading
+from abc import ABC, abstractmethod
+from http.server import BaseHTTPRequestHandler
+
+
+class LoopbackServer(ABC):
+    """Hands every request to ``answer``, each connection in a thread of its own."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.connections: set[socket.socket] = set()
+        self._server: socketserver.ThreadingTCPServer | None = None
+        self.port = port
+        self.up()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @abstractmethod
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Read the request and write the reply."""
+
+    def up(self) -> None:
+        """Listen, on the same port as before."""
+        self._server = _Server(("127.0.0.1", self.port), _handler(self))
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def down(self) -> None:
+        """Listen no more and drop every connection."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
+def _handler(owner: LoopbackServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            owner.connections.add(self.connection)
+
+        def finish(self) -> None:
+            super().finish()
+            owner.connections.discard(self.connection)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            owner.answer(self)
+
+        do_PUT = do_POST = do_DELETE = do_GET
+
+    return Handler
