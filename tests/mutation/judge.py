@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-TRIED_SECONDS = 60
+TRIED_SECONDS = 30
 
 UNIT = "tests/unit/translator/"
 TESTS = (

@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             )
         return self.answer(200)
 
-    do_PUT = callback  # noqa: N815 - the base class looks for this name
+    do_PUT = callback
 
     def do_POST(self):
         if self.path == "/test/play":

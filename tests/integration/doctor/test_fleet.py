@@ -46,7 +46,7 @@ def answering() -> Iterator[Callable[..., str]]:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_PUT = do_POST = do_GET  # noqa: N815
+            do_PUT = do_POST = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass

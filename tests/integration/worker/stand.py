@@ -82,7 +82,7 @@ class FakeRelay:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_PUT = do_POST = do_GET = handle_any  # noqa: N815
+            do_PUT = do_POST = do_GET = handle_any
 
             def _body(self) -> bytes:
                 if "chunked" not in self.headers.get("Transfer-Encoding", ""):
