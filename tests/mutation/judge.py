@@ -20,6 +20,7 @@ TESTS = (
     f"{UNIT}test_passes.py",
     f"{UNIT}test_audio.py",
     f"{UNIT}test_globals.py",
+    f"{UNIT}test_inputs.py",
     f"{UNIT}test_sw.py",
     f"{UNIT}test_vaapi.py",
     f"{UNIT}test_burns.py",
