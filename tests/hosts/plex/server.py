@@ -152,10 +152,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404)
         with lock:
             token = "X-Plex-Token" in self.headers
-            calls.append(
-                {"job": found[3], "kind": found[4], "bytes": len(body), "token": token, "method": self.command}
-            )
-        return self.answer(200)
+            calls.append({"job": found[3], "kind": found[4], "bytes": len(body), "token": token})
+            known = found[3] in jobs
+        return self.answer(200 if known else 404)  # as Plex answers for a session it does not have
 
     do_PUT = callback
 
