@@ -20,7 +20,9 @@ options:
 def files_of(source: Path) -> list[Path]:
     """Return the files a wheel is made from."""
     package = source / "scaleplex"
-    found = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts and "node_modules" not in p.parts]
+    found = [
+        p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts and "node_modules" not in p.parts
+    ]
     return sorted([*found, source / "pyproject.toml"])
 
 
