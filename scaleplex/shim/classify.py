@@ -11,6 +11,12 @@ SEGMENTERS = frozenset(("dash", "segment", "ssegment"))
 SUBTITLE_FORMATS = frozenset(("srt", "ass", "ssa", "webvtt"))
 # Names start so whatever the backend: libx264, h264_vaapi, hevc_nvenc, av1_qsv.
 VIDEO_ENCODERS = ("libx26", "h264", "hevc", "av1", "libsvtav1", "libaom", "vp9", "libvpx", "mpeg2video", "mpeg4")
+# Video decoders PMS names, and the codec of each; and the same for encoders, by how their names begin.
+DECODED = {
+    **{name: name for name in ("h264", "hevc", "av1", "vp9", "vp8", "mpeg2video", "mpeg4", "vc1")},
+    "libdav1d": "av1",
+}
+ENCODED = (("libx264", "h264"), ("h264_", "h264"), ("libx265", "hevc"), ("hevc_", "hevc"))
 
 
 def local_reason(args: list[str], cwd: str, detection: str, token: str) -> str | None:
@@ -120,6 +126,29 @@ def encodes_video(args: list[str]) -> bool:
         for option, value in pairs(outputs)
         if option.split(":")[0] in ("-codec", "-c", "-vcodec")
     )
+
+
+def needs(args: list[str]) -> dict[str, object]:
+    """Return what the scheduler wants to know of the video, at a glance; codecs as ffprobe names them.
+
+    The worker reads the argv properly. Here a wrong guess costs a detour at most, so nothing is parsed.
+    """
+    found: dict[str, object] = {"video_encode": encodes_video(args)}
+    codecs = ("-codec", "-c", "-vcodec")
+    outputs = output_part(args)
+    decoders = [v for o, v in pairs(args[: len(args) - len(outputs)]) if o.split(":")[0] in codecs]
+    decode = next((DECODED[name] for name in decoders if name in DECODED), "")
+    if decode:
+        found["decode"] = decode
+    for prefix, codec in ENCODED:
+        if any(v.startswith(prefix) for o, v in pairs(outputs) if o.split(":")[0] in codecs):
+            found["encode"] = codec
+            # HEVC of a graph that never leaves ten bits: an HDR film that stays one.
+            graph = " ".join(values_of(outputs, "-filter_complex"))
+            if codec == "hevc" and "format=p010" in graph and "tonemap" not in graph:
+                found["ten_bit"] = True
+            break
+    return found
 
 
 def input_urls(args: list[str]) -> list[str]:

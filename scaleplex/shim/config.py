@@ -9,6 +9,7 @@ import posix
 
 PREFIX = "SCALEPLEX_SHIM_"
 DEFAULT_PATH = "/etc/scaleplex/shim.env"
+APPLICATION_SUPPORT = "/var/lib/plexmediaserver/Library/Application Support"
 SECRET_MIN_BYTES = 16  # as common.config demands of the services
 
 # name without prefix, default, one phrase for the reference
@@ -146,6 +147,19 @@ def read_file(path: str) -> bytes:
         return posix.read(descriptor, 1 << 16)
     finally:
         posix.close(descriptor)
+
+
+def has_plex_pass(application_support: bytes) -> bool:
+    """Tell whether PMS has a subscription, from its Preferences.xml; one that cannot be read means no.
+
+    Args:
+        application_support: PMS's ``PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR``, empty for the package's own.
+    """
+    directory = application_support.decode("utf-8", "surrogateescape") or APPLICATION_SUPPORT
+    try:
+        return b' myPlexSubscription="1"' in read_file(f"{directory}/Plex Media Server/Preferences.xml")
+    except OSError:
+        return False
 
 
 def is_url(text: str) -> bool:

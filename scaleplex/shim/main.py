@@ -18,6 +18,7 @@ MAX_ATTEMPTS = 3
 EXIT_FAILED = 1
 # Refusals after which no other worker is asked. All others: the next one.
 STAY_LOCAL = (wire.LOCAL_ONLY, "too-large")
+SUPPORT_VARIABLE = b"PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR"
 QUIET_REASONS = ("thumbnails", "no-input")
 
 
@@ -107,10 +108,11 @@ def hand_over(spawn: Spawn, settings: config.Config, log: journal.Journal, secre
         )
     except OSError as exc:
         return step_aside(spawn, settings, log, "no-job-file", f"the relay cannot be told of the job: {exc}")
-    wish = {**task, "needs": {"video_encode": classify.encodes_video(spawn.args)}}
+    wish = {**task, "needs": classify.needs(spawn.args)}
     search = placement.Search(settings, secret, wish)
     task["args"], task["cwd"] = spawn.args, spawn.cwd
     task["env"] = fallback.language_environment(spawn.environment)
+    task["plex_pass"] = config.has_plex_pass(spawn.environment.get(SUPPORT_VARIABLE, b""))
     for attempt in range(1, MAX_ATTEMPTS + 1):
         task["attempt"] = wish["attempt"] = attempt
         outcome = run_attempt(spawn, settings, log, secret, search, task)

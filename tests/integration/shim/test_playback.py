@@ -90,7 +90,7 @@ def test_the_placement_says_what_the_orchestrator_needs_and_nothing_else(host: H
         "job": JOB,
         "attempt": 1,
         "kind": "video",
-        "needs": {"video_encode": True},
+        "needs": {"video_encode": True, "decode": "h264", "encode": "h264"},
         "exclude": [],
     }
 
@@ -117,6 +117,7 @@ def test_the_task_carries_the_argv_untouched_and_only_language_and_time_zone(hos
         "env": {"LANG": "C.UTF-8", "LC_TIME": "C", "TZ": "UTC"},
         "cwd": str(host.session_dir),
         "callback": wire.callback_base("http://10.0.0.5:32482", SECRET, SESSION, JOB, 1),
+        "plex_pass": False,
     }
     now = time.time_ns() // 1_000_000
     assert wire.ticket_problem(SECRET, ticket, wire.authority(worker.url), SESSION, JOB, 1, now) is None

@@ -120,6 +120,31 @@ def test_a_decoder_hint_is_no_encoder() -> None:
     assert classify.encodes_video(["-codec:0", "h264", *MEDIA, "-codec:0", "libx264", "-codec:1", "aac", "dash"])
 
 
+@pytest.mark.parametrize(
+    ("args", "wanted"),
+    [
+        (
+            ["-codec:0", "libdav1d", *MEDIA, "-codec:0", "libx264", "dash"],
+            {"video_encode": True, "decode": "av1", "encode": "h264"},
+        ),
+        (
+            ["-codec:1", "eac3_eae", "-codec:#0x02", "hevc", *MEDIA, "-filter_complex",
+             "[0:0]scale_vaapi=w=3840:h=2160:format=p010[0]", "-map", "[0]", "-codec:0", "hevc_vaapi", "dash"],
+            {"video_encode": True, "decode": "hevc", "encode": "hevc", "ten_bit": True},
+        ),
+        (
+            ["-codec:0", "hevc", *MEDIA, "-filter_complex", "[0:0]scale=w=1:h=1[0];[0]format=p010,tonemap=mobius[1]",
+             "-codec:0", "hevc_nvenc", "dash"],
+            {"video_encode": True, "decode": "hevc", "encode": "hevc"},
+        ),
+        (["-codec:0", "h264", *MEDIA, "-codec:0", "copy", "dash"], {"video_encode": False, "decode": "h264"}),
+        ([*MEDIA, "-codec:0", "flac", "x"], {"video_encode": False}),
+    ],
+)  # fmt: skip
+def test_the_scheduler_is_told_the_codecs_at_a_glance(args: list[str], wanted: dict[str, object]) -> None:
+    assert classify.needs(args) == wanted
+
+
 def test_a_callback_on_another_port_is_one_when_pms_listens_there() -> None:
     args = ["-progressurl", "http://127.0.0.1:5000/video/:/transcode/session/x"]
     assert classify.calls_back(args, 5000)

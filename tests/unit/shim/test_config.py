@@ -73,3 +73,22 @@ def test_every_setting_has_a_phrase_for_the_reference() -> None:
         assert name.startswith("SCALEPLEX_SHIM_")
         assert len(text) > 20
         assert config.Config({name: default}).problems == []
+
+
+@pytest.mark.parametrize(
+    ("preferences", "has"),
+    [
+        ('<?xml version="1.0"?>\n<Preferences MachineIdentifier="x" myPlexSubscription="1" LogVerbose="0"/>', True),
+        ('<Preferences myPlexSubscription="0"/>', False),
+        ('<Preferences notmyPlexSubscription="1"/>', False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_plex_pass_is_read_from_the_preferences_and_what_cannot_be_read_means_none(
+    tmp_path: Path, preferences: str | None, has: bool
+) -> None:
+    if preferences is not None:
+        (tmp_path / "Plex Media Server").mkdir()
+        (tmp_path / "Plex Media Server/Preferences.xml").write_text(preferences)
+    assert config.has_plex_pass(str(tmp_path).encode()) is has
