@@ -13,7 +13,8 @@ from tests.argvgen.shapes import SHAPES
 from tests.bench.figures import Figure, median, p99
 from tests.bench.stand import REPOSITORY
 
-SITE = Site(callback_base="http://10.0.0.5:32482/cb/1/" + "0" * 40)
+SITE = Site(callback_base="http://10.0.0.5:32482/cb/1/" + "0" * 40, burn=True, plex_pass=True)
+TARGETS = ("sw", "vaapi", "nvenc")
 ROUNDS = 20
 IMPORT_ROUNDS = 10
 
@@ -28,21 +29,23 @@ def command_lines() -> tuple[list[list[str]], str]:
 
 
 def translator() -> list[Figure]:
-    """Translate every command line several times; the median of each counts."""
+    """Translate every command line several times for every kind of worker; the median of each counts."""
     lines, origin = command_lines()
-    each = []
-    for words in lines:
-        took = []
-        for _ in range(ROUNDS):
-            begun = time.perf_counter_ns()
-            translate(words, {}, None, "sw", SITE)
-            took.append((time.perf_counter_ns() - begun) / 1e6)
-        each.append(median(took))
-    return [
-        Figure("translation, median", median(each), "ms", note=f"of {len(lines)} {origin} command lines"),
-        Figure("translation, p99", p99(each), "ms"),
-        Figure("import of scaleplex.translator, median", median(import_ms()), "ms"),
-    ]
+    figures = []
+    for target in TARGETS:
+        each = [median([translation_ms(words, target) for _ in range(ROUNDS)]) for words in lines]
+        note = f"of {len(lines)} {origin} command lines"
+        figures.append(Figure(f"translation for {target}, median", median(each), "ms", goal=1.0, note=note))
+        figures.append(Figure(f"translation for {target}, p99", p99(each), "ms", goal=5.0))
+    figures.append(Figure("import of scaleplex.translator, median", median(import_ms()), "ms", goal=40.0))
+    return figures
+
+
+def translation_ms(words: list[str], target: str) -> float:
+    """Return the milliseconds one translation takes."""
+    begun = time.perf_counter_ns()
+    translate(words, {}, None, target, SITE)
+    return (time.perf_counter_ns() - begun) / 1e6
 
 
 def import_ms() -> list[float]:
