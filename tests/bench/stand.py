@@ -34,7 +34,7 @@ READY_SECONDS = 30
 STAND_IN = """\
 #!/bin/sh
 case "$*" in *" -progress "*) exec sleep 600 ;; esac
-echo "-throttle_signals -manifest_name -skip_to_segment -segment_list_separate_stream_times "
+echo "-throttle_signals -progress_timestamps -manifest_name -skip_to_segment -segment_list_separate_stream_times "
 echo " ------"
 echo " V....D libx264 H.264"
 """
