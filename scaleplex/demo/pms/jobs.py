@@ -102,7 +102,14 @@ class Job:
         return [path.name for path, known in files if changed_since(path, known)]
 
 
-def spawn(config: StandinConfig, session: str, decision: Decision, token: str, on_exit: Callable[[Job], None]) -> Job:
+def spawn(
+    config: StandinConfig,
+    session: str,
+    decision: Decision,
+    token: str,
+    on_job: Callable[[Job], None],
+    on_exit: Callable[[Job], None],
+) -> None:
     """Make the session directory, stage subtitles, start the transcoder.
 
     Args:
@@ -110,6 +117,7 @@ def spawn(config: StandinConfig, session: str, decision: Decision, token: str, o
         session: the client's id.
         decision: what to make.
         token: the credential in the child's environment.
+        on_job: called before the process exists, which may call back at once.
         on_exit: called from a thread of its own when the process has ended.
     """
     job_id = str(uuid.uuid4())
@@ -120,6 +128,7 @@ def spawn(config: StandinConfig, session: str, decision: Decision, token: str, o
         shutil.copyfile(decision.item.sidecars[0], cwd / "temp-0.srt")
     argv = write_argv(decision, session, job_id, cwd, config.argv_origin)
     job = Job(session, job_id, decision, cwd, argv, token, time.monotonic())
+    on_job(job)
     # Files, not pipes: a process that outlives its parent must not keep a reader waiting.
     job.stdout, job.stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - live as long as the job
     job.process = subprocess.Popen(
@@ -131,7 +140,6 @@ def spawn(config: StandinConfig, session: str, decision: Decision, token: str, o
         stderr=job.stderr,
     )
     threading.Thread(target=watch, args=(job, on_exit), daemon=True, name=f"watch-{job_id}").start()
-    return job
 
 
 def watch(job: Job, on_exit: Callable[[Job], None]) -> None:

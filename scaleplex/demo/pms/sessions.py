@@ -108,18 +108,22 @@ class SessionTable:
             with self.changed:
                 session = self.sessions.pop(session_id, None)
                 self.changed.notify_all()
-            if session is not None and session.job is not None:
-                self._discard(session.job, polite=True)
+            if session is not None:
+                with session.moving:
+                    self._discard(session.job, polite=True)
 
     def _replace(self, session: Session, decision: Decision) -> None:
         old = session.job
         if not self.switches.overlap_seek:
             self._discard(old)
-        job = spawn(self.config, session.id, decision, self.token, self._exited)
-        with self.changed:
-            session.job = job
-            self.jobs.append(job)
-            self.changed.notify_all()
+
+        def note(job: Job) -> None:
+            with self.changed:
+                session.job = job
+                self.jobs.append(job)
+                self.changed.notify_all()
+
+        spawn(self.config, session.id, decision, self.token, note, self._exited)
         if self.switches.overlap_seek and old is not None:
             time.sleep(OVERLAP_SECONDS)
             self._discard(old)
