@@ -125,6 +125,14 @@ class Stand:
         return path
 
     def __enter__(self) -> "Stand":
+        try:
+            self._start()
+        except BaseException:  # whatever it was, what has been started must not stay
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         worker, relay, orchestrator = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
         self._serve(
             "worker",
@@ -144,7 +152,6 @@ class Stand:
         wait_until_ready(relay)
         wait_until_ready(orchestrator)
         self.configure(orchestrators=orchestrator, relay_url=relay)
-        return self
 
     def __exit__(self, *_: object) -> None:
         for started in self._started:
