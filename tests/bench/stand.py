@@ -27,7 +27,7 @@ from scaleplex.shim.stub import stub
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
-# The orchestrator counts what it has placed for a few seconds, also when the job has ended meanwhile.
+# More than ever run at once: the orchestrator's last look at the worker may still show jobs that have ended.
 SESSIONS_AT_ONCE = 200
 READY_SECONDS = 30
 # For a task: lives until it is killed; exec leaves one process. Otherwise: what the worker's warm-up wants to read.
