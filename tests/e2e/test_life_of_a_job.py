@@ -13,7 +13,7 @@ from tests.support.client import Client
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.xdist_group("fleet")]
 FLEET_SETTINGS = {
     "pms_settings": {"SEGMENT_SECONDS": "1", "THROTTLE_BUFFER_SECONDS": "60"},
-    # The orchestrator's last look at a worker may still show jobs that were killed since; twenty follow each other fast.
+    # The orchestrator's last look at a worker may still show jobs that were killed since.
     "worker_settings": {"MAX_SESSIONS": "32"},
 }
 
