@@ -42,8 +42,7 @@ _HARDWARE = ("hwaccel", "hwaccel_device", "hwaccel_output_format", "init_hw_devi
 @cache
 def _draws() -> bool:
     """Return whether our ffmpeg has the filter subtitles are drawn with."""
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     done = subprocess.run([tool, "-hide_banner", "-h", "filter=inlineass"], capture_output=True, check=False, text=True)
     return "Unknown filter" not in done.stdout + done.stderr
 
@@ -86,8 +85,7 @@ def _undrawn(found: Filter) -> Filter:
 
 def mistakes(words: tuple[str, ...], clips: Path, room: Path) -> list[str]:
     """Run a command without its devices; return what ffmpeg says against it, nothing when it ends where it should."""
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     # ffmpeg obeys the last -loglevel; warnings tell of options that nothing uses.
     placed = ["warning" if word == "repeat+level+error" else word for word in without_devices(words, clips)]
     done = subprocess.run(

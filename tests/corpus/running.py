@@ -1,19 +1,15 @@
 """Run a command line the way a worker would: put media where it points, translate for software, start our ffmpeg."""
 
-import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scaleplex.ffmpeg import argv as language
-from scaleplex.ffmpeg import specifier
-from scaleplex.translator import Facts, Site, Source, SourceStream, Translation, translate
-from scaleplex.translator.facts import codecs
+from scaleplex.cli.replay import media as replay_media
+from scaleplex.cli.replay import running as replay
+from scaleplex.translator import Facts, Site, Source, Translation, translate
 from tests.corpus import media
 from tests.corpus.media import Clip
 from tests.corpus.sink import Sink
-
-_NASTY = "A Film, or Two (2019) {id-42} [x-y]'s %d Cut"
 
 
 @dataclass(frozen=True)
@@ -33,95 +29,29 @@ class Run:
     room: Path
 
 
-def clip_for(facts: Facts, words: list[str], hdr: bool, ass: bool) -> Clip:
-    """Return the clip a command line needs: codecs from its hints, streams where it looks for them."""
-    hex_ids = any("#0x" in word for word in words)
-    kinds: dict[int, str] = {}
-    for sound in facts.audio:
-        kinds[_index(sound.pad, hex_ids)] = _codec(sound.decoder)
-    subtitle = specifier.parse_pad(facts.subtitle.pad or "")
-    if subtitle is not None and subtitle.file == 0 and subtitle.specifier.index is not None:
-        kinds[subtitle.specifier.index] = "ass" if ass else "srt"
-    streams = tuple(kinds.get(index, "aac") for index in range(1, max(kinds, default=0) + 1))
-    decoder = facts.video.decoder if facts.video else next((w for w in words if w in ("libdav1d", "hevc")), "h264")
-    video = {"libdav1d": "av1", None: "h264"}.get(decoder, decoder)
-    # Two whole segments behind the seek, since a job's second file number shows that it counts.
-    segment = facts.segment_seconds
-    length = int(facts.seek_seconds or 0) + (3 if segment is None else 2 * int(segment) + 2)
-    return Clip(video or "h264", hdr or video == "av1", streams, length, "mp4" if hex_ids else "mkv")
-
-
-def _index(pad: str | None, hex_ids: bool) -> int:
-    parsed = specifier.parse_pad(pad or "")
-    assert parsed is not None
-    if parsed.specifier.stream_id is not None:
-        return parsed.specifier.stream_id - 1
-    return parsed.specifier.index or 0
-
-
-def _codec(decoder: str | None) -> str:
-    return "ac3" if decoder is None else codecs.EAE_DECODERS.get(decoder, decoder)
-
-
-def probe(path: Path, number: int) -> list[SourceStream]:
-    """Return an input's streams as ffprobe sees them."""
-    document = _ffprobe(path)
-    return [
-        SourceStream(
-            index=stream["index"],
-            media=stream["codec_type"],
-            codec=stream.get("codec_name", "unknown"),
-            stream_id=int(stream["id"], 16) if "id" in stream else None,
-            width_px=stream.get("width"),
-            height_px=stream.get("height"),
-            transfer=stream.get("color_transfer"),
-            input_index=number,
-        )
-        for stream in document["streams"]
-    ]
-
-
-def _ffprobe(path: Path) -> dict:
-    tool = media.ffmpeg()
-    assert tool is not None
-    words = ["-v", "error", "-of", "json", "-show_streams", "-show_format"]
-    done = subprocess.run([tool.with_name("ffprobe"), *words, path], capture_output=True, timeout=60, check=True)
-    return json.loads(done.stdout)
+def clip_for(facts: Facts, words: list[str], hdr: bool) -> Clip:
+    """Return the clip a command line needs, long enough for a job's second file number to show that it counts."""
+    clip = replay_media.clip_for(facts, words)
+    if facts.segment_seconds is None:
+        return replace(clip, hdr=clip.hdr or hdr)
+    # Two whole segments behind the seek.
+    seconds = int(facts.seek_seconds or 0) + 2 * int(facts.segment_seconds) + 2
+    return replace(clip, hdr=clip.hdr or hdr, seconds=seconds)
 
 
 def place(words: list[str], clip: Clip, clips: Path, room: Path) -> tuple[list[str], Source]:
     """Point a command line at generated media below `room`; return it with what a probe says of its inputs."""
-    session, library = room / "session", room / "library"
-    session.mkdir()
-    library.mkdir()
-    film = library / f"{_NASTY}.{clip.suffix}"
-    film.hardlink_to(media.make(clip, clips))
-    moved: dict[str, str] = {}
-    streams: list[SourceStream] = []
-    for number, file in enumerate(language.parse(words).inputs):
-        if Path(file.url).name.startswith("temp-"):
-            target = media.subtitles(session / Path(file.url).name, clip.seconds)
-        else:
-            target = film
-        moved[file.url] = str(target)
-        streams += probe(target, number)
-    for file in language.parse(words).outputs:
-        if file.url.startswith("/"):
-            moved[file.url] = str(library / Path(file.url).name)
-    seconds = float(_ffprobe(film)["format"]["duration"])
-    return [moved.get(word, word) for word in words], Source(tuple(streams), seconds, 0.0)
+    return replay.place(media.tool(), words, media.make(clip, clips), room)
 
 
 def run(words: list[str], source: Source | None, room: Path, timeout: float = 300) -> Run:
     """Translate for software and run to the end."""
-    tool = media.ffmpeg()
-    assert tool is not None
     session = room / "session"
     before = {path for path in room.rglob("*") if path.is_file()}
     with Sink() as sink:
         done = translate(words, {"TZ": "UTC", "EAE_ROOT": "/x"}, source, "sw", Site(sink.base))
         process = subprocess.run(
-            [tool, "-nostdin", "-progress", "pipe:1", "-nostats", *done.argv],
+            [media.tool(), "-nostdin", "-progress", "pipe:1", "-nostats", *done.argv],
             cwd=session,
             env=done.env,
             capture_output=True,

@@ -1,5 +1,6 @@
 """A place on loopback that takes every request and keeps it, as the relay's stand-in."""
 
+import select
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ class Sink:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            timeout = 10
 
             def do_POST(self) -> None:
                 body = b""
@@ -48,7 +50,8 @@ class Sink:
                     self.close_connection = True
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        # So that closing waits for what is still being read.
+        self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         return self
@@ -56,9 +59,12 @@ class Sink:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Stop once everything sent so far has been kept: a client need not wait for an answer before it ends."""
         self._server.shutdown()
-        self._server.server_close()
         self._thread.join()
+        while select.select([self._server], [], [], 0)[0]:
+            self._server.handle_request()
+        self._server.server_close()
 
     @property
     def base(self) -> str:

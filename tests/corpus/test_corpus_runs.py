@@ -31,7 +31,7 @@ def test_a_recorded_command_runs_and_leaves_its_files(entry: dict[str, Any], cli
     words = entry["argv"]
     found = facts.collect(language.parse(words), None)
     hdr = entry["facts"]["hdr"] != "none" or bool(found.video and found.video.ten_bit)
-    clip = running.clip_for(found, words, hdr=hdr, ass=entry["facts"]["subtitle"] == "ass")
+    clip = running.clip_for(found, words, hdr=hdr)
     placed, source = running.place(words, clip, clips, tmp_path)
     done = running.run(placed, source, tmp_path)
     assert done.translation.bail is None

@@ -33,7 +33,7 @@ def test_the_quick_tier_meets_everything() -> None:
 def test_a_command_of_the_matrix_runs_and_leaves_its_files(shape: Shape, clips: Path, tmp_path: Path) -> None:
     words = build(shape)
     found = facts.collect(language.parse(words), None)
-    clip = running.clip_for(found, words, hdr=bool(shape.tonemap) or shape.ten_bit, ass=False)
+    clip = running.clip_for(found, words, hdr=bool(shape.tonemap) or shape.ten_bit)
     placed, source = running.place(words, clip, clips, tmp_path)
     done = running.run(placed, source, tmp_path)
     assert done.translation.bail is None

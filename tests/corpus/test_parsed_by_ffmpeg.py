@@ -101,8 +101,7 @@ def test_with_its_devices_a_command_ends_at_the_device(
 ) -> None:
     words = build(Shape("dash", "sw", codec="hevc", tonemap="mobius", width=64, height=36))
     done = translate(words, {}, None, target, replace(SITE, hardware=hardware))
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     run = subprocess.run([tool, "-nostdin", *done.argv], cwd=tmp_path, capture_output=True, check=False)
     assert run.returncode != 0
     said = run.stderr.decode(errors="replace")

@@ -18,8 +18,7 @@ pytestmark = [pytest.mark.ffmpeg, pytest.mark.skipif(media.ffmpeg() is None, rea
 
 
 def probe(path: Path, *arguments: str) -> dict[str, Any]:
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     words = [tool.with_name("ffprobe"), "-v", "error", "-of", "json", *arguments, path]
     return json.loads(subprocess.run(words, capture_output=True, check=True, timeout=60).stdout)
 
@@ -59,8 +58,7 @@ def test_tone_mapped_video_is_tagged_and_lit_as_sdr(backend: str, clips: Path, t
 
 def peak_luma(path: Path) -> int:
     """Return the brightest luma of the first second, of 255."""
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     words = [tool, "-v", "error", "-i", path, "-frames:v", "24", "-vf", "format=gray", "-f", "rawvideo", "-"]
     return max(subprocess.run(words, capture_output=True, check=True, timeout=60).stdout)
 
@@ -94,8 +92,7 @@ def test_a_desktop_header_carries_the_duration_when_the_source_has_one(
 
 def hevc_pictures(path: Path) -> list[int]:
     """Return the NAL unit types of the pictures in a transport stream, in decoding order."""
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     words = [tool, "-v", "error", "-i", path, "-map", "0:v", "-c", "copy", "-f", "hevc", "-"]
     stream = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout
     kinds = [piece[0] >> 1 & 0x3F for piece in stream.split(b"\x00\x00\x01")[1:] if piece]
@@ -137,8 +134,7 @@ def test_a_job_without_a_relay_runs_and_keeps_its_manifest_in_a_file(clips: Path
         build(Shape("dash", width=320, height=180)), Clip("h264", False, ("aac",), 8), clips, tmp_path
     )
     done = translate(placed, {}, source, "sw", Site())
-    tool = media.ffmpeg()
-    assert tool is not None
+    tool = media.tool()
     subprocess.run([tool, "-nostdin", *done.argv], cwd=tmp_path / "session", check=True, timeout=120)
     assert b"<MPD" in (tmp_path / "session" / "dash").read_bytes()
 

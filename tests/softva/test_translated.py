@@ -5,13 +5,13 @@ was planned, and every file the job must leave is there. What it does not say is
 of it, neither pictures nor rate control nor speed; no B pictures, one slice; surfaces never run out.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from scaleplex.cli.replay import media
 from scaleplex.cli.replay.running import place
 from scaleplex.translator import Facts, Hardware, Site, Translation, translate
 from tests.argvgen import SHAPES, Shape, build, matrix
@@ -73,7 +73,8 @@ def carried_out(
     words = build(shape)
     site = Site(plex_pass=True, hardware=replace(hardware, device=vaapi.node))
     asked = translate(words, {}, None, "vaapi", site).facts
-    placed, source = place(ffmpeg, clips, words, asked, room)
+    film = media.make(ffmpeg, media.clip_for(asked, words), clips)
+    placed, source = place(ffmpeg, words, film, room)
     session = room / "session"
     before = {path for path in room.rglob("*") if path.is_file()}
     with Sink() as sink:
@@ -81,23 +82,10 @@ def carried_out(
         if done.bail is not None:
             pytest.skip(f"not planned: {done.bail}")
         process = vaapi.run(ffmpeg, list(done.argv), session, knobs, opencl=hardware.tonemap == "opencl")
-        _wait_for_callbacks(sink, done.facts if process.returncode == 0 else None)
     left = [path for path in room.rglob("*") if path.is_file() and path not in before and path != vaapi.log]
     files = {str(path.relative_to(session) if session in path.parents else path): path.stat().st_size for path in left}
     run = running.Run(done, process.returncode, process.stderr, files, sink.requests, room)
     return Result(done, run)
-
-
-def _wait_for_callbacks(sink: Sink, facts: Facts | None) -> None:
-    """Give the listener's threads time to note what ffmpeg sent before it ended."""
-    wanted = (
-        {url.partition("?")[0].rpartition("/")[2] for o in facts.outputs if (url := o.callback)} if facts else set()
-    )
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if all(any(f"/{name}" in path and body for path, body in sink.requests) for name in wanted):
-            return
-        time.sleep(0.02)
 
 
 def check(result: Result, vaapi: Device, facts: Facts) -> None:

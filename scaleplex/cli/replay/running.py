@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from scaleplex.cli.replay import media
 from scaleplex.common.errors import ScaleplexError
@@ -19,6 +20,8 @@ _TIMEOUT_SECONDS = 300
 _TAIL = 300
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _STAGED = ("temp-", "sub-")
+#: What quoting, sequence patterns and filter arguments stumble over when a path is not passed on as it is.
+_TITLE = "A Film, or Two (2019) {id-42} [x-y]'s %d Cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class Runner:
         with TemporaryDirectory(prefix="scaleplex-replay-") as name:
             room = Path(name).resolve()
             try:
-                placed, source = place(self._ffmpeg, self._clips, words, facts, room)
+                film = media.make(self._ffmpeg, media.clip_for(facts, words), self._clips)
+                placed, source = place(self._ffmpeg, words, film, room)
             except (ScaleplexError, subprocess.SubprocessError, OSError) as exc:
                 return Run(SKIPPED, f"no media for it: {' '.join(str(exc).split())[:_TAIL]}")
             done = translate(placed, env, source, target, site)
@@ -79,36 +83,35 @@ class Runner:
         return Run(ENDED)
 
 
-def place(ffmpeg: Path, clips: Path, words: Sequence[str], facts: Facts, room: Path) -> tuple[list[str], Source]:
-    """Point a command line at generated media below `room`; return it with what a probe says of its inputs.
+def place(ffmpeg: Path, words: Sequence[str], film: Path, room: Path) -> tuple[list[str], Source]:
+    """Point a command line at a film, linked below `room`; return it with what a probe says of its inputs.
+
+    The session directory is `room/session`, outputs elsewhere go to `room/library`.
 
     Raises:
-        ClipNotMade: ffmpeg cannot make what the command line expects.
+        CalledProcessError, TimeoutExpired: ffprobe cannot read an input.
     """
     session, library = room / "session", room / "library"
     session.mkdir()
     library.mkdir()
-    clip = media.clip_for(facts, words)
-    film = library / f"A Film (2019).{clip.suffix}"
-    film.symlink_to(media.make(ffmpeg, clip, clips))
+    linked = library / f"{_TITLE}{film.suffix}"
+    linked.symlink_to(film)
+    seconds = float(_ffprobe(ffmpeg, film, "-show_format")["format"]["duration"])
     moved: dict[str, str] = {}
     streams: list[SourceStream] = []
     command = language.parse(words)
     for number, file in enumerate(command.inputs):
         staged = number > 0 or Path(file.url).name.startswith(_STAGED)
-        target = media.subtitles(session / f"temp-{number}.srt", clip.seconds) if staged else film
+        target = media.subtitles(session / f"temp-{number}.srt", int(seconds)) if staged else linked
         moved[file.url] = str(target)
-        streams += _probe(ffmpeg, target, number)
-    for number, file in enumerate(command.outputs):
+        streams += _streams(ffmpeg, target, number)
+    for file in command.outputs:
         if file.url.startswith("/"):
-            moved[file.url] = str(library / f"output-{number}")
-    return [moved.get(word, word) for word in words], Source(tuple(streams), float(clip.seconds), 0.0)
+            moved[file.url] = str(library / Path(file.url).name)
+    return [moved.get(word, word) for word in words], Source(tuple(streams), seconds, 0.0)
 
 
-def _probe(ffmpeg: Path, path: Path, number: int) -> list[SourceStream]:
-    options = ("-v", "error", "-of", "json", "-show_streams")
-    command = [str(ffmpeg.with_name("ffprobe")), *options, str(path)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+def _streams(ffmpeg: Path, path: Path, number: int) -> list[SourceStream]:
     return [
         SourceStream(
             index=stream["index"],
@@ -120,8 +123,15 @@ def _probe(ffmpeg: Path, path: Path, number: int) -> list[SourceStream]:
             transfer=stream.get("color_transfer"),
             input_index=number,
         )
-        for stream in json.loads(done.stdout)["streams"]
+        for stream in _ffprobe(ffmpeg, path, "-show_streams")["streams"]
     ]
+
+
+def _ffprobe(ffmpeg: Path, path: Path, show: str) -> dict[str, Any]:
+    command = [str(ffmpeg.with_name("ffprobe")), "-v", "error", "-of", "json", show, str(path)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def _said(stderr: bytes, room: Path) -> str:

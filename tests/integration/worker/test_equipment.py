@@ -17,16 +17,10 @@ __all__ = ["softva_built", "vaapi"]
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.skipif(media.ffmpeg() is None, reason="scaleplex-ffmpeg is not built")]
 
 
-def tool() -> Path:
-    found = media.ffmpeg()
-    assert found is not None
-    return found
-
-
 def trying(device: Device, knobs: Mapping[str, str] | None = None) -> Try:
     def run(words: Sequence[str]) -> Answer:
         done = subprocess.run(
-            [tool(), *words],
+            [media.tool(), *words],
             env=device.environment(knobs),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,7 +59,7 @@ def test_what_a_device_lacks_is_not_claimed(vaapi: Device) -> None:
 
 def test_a_host_without_a_gpu_is_told_apart_in_no_time(tmp_path: Path) -> None:
     start = time.monotonic()
-    found = find(Wanted(), runner(tool()), tmp_path)
+    found = find(Wanted(), runner(media.tool()), tmp_path)
     assert found.backend == "sw"
     assert time.monotonic() - start < 2
 
@@ -74,6 +68,6 @@ def test_a_device_file_that_leads_nowhere_leaves_software(tmp_path: Path) -> Non
     (tmp_path / "dri").mkdir()
     (tmp_path / "dri" / "renderD128").touch()
     (tmp_path / "nvidia0").touch()
-    found = find(Wanted(), runner(tool()), tmp_path)
+    found = find(Wanted(), runner(media.tool()), tmp_path)
     assert found.backend == "sw"
     assert [reason.split(" on ")[0] for reason in found.against] == ["nvenc", "vaapi"]
