@@ -3,6 +3,10 @@
 Nothing here waits for the network but the shared mounts themselves: PMS has made the session directory a moment ago on
 another host, and an NFS client may still remember that it was not there. Listing the parent makes it look again
 (contract 8.1); that is tried for two seconds.
+
+A GPU's worker looks at a film it has not seen before it translates: a graph of surfaces fails on frames the GPU turns
+out not to decode (H.264 of ten bits, 4:2:2) or not to tone map. That takes some 40 ms, and what it read is in the page
+cache when ffmpeg reads it again.
 """
 
 import os
@@ -28,6 +32,7 @@ from scaleplex.worker.task import Prepared
 T = TypeVar("T")
 APPEAR_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.1
+LOOK_SECONDS = 3.0  # for a disk that has to spin up; then the job is planned from what Plex wrote
 LOCAL_BAIL = "burn:"
 
 
@@ -64,8 +69,8 @@ class Preparer:
             command, session=request.session, job=request.job, cwd=cwd, resolved=resolved, site=self.site
         )
         inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
-        known = [self.prober.known(path) for path in inputs]
-        translation = self._translate(request, known)
+        options = [_probe_options(file) for file in command.inputs]
+        translation = self._translate(request, [*map(self._look, range(len(inputs)), inputs, options)])
         return Prepared(
             argv=translation.argv,
             env=policy.child_environment(translation.env),
@@ -76,8 +81,14 @@ class Preparer:
             silent=asks_for_silence(request.args),
             progress_url=_progress_url(request.callback, translation.facts.progress_url),
             plex_log_level=_plex_log_level(command),
-            inputs=tuple(zip(inputs, map(_probe_options, command.inputs), strict=True)),
+            inputs=tuple(zip(inputs, options, strict=True)),
         )
+
+    def _look(self, number: int, path: str, options: Sequence[str]) -> FileFacts | None:
+        equipment = self.equipment()
+        if equipment.backend == "sw" or number > 0:
+            return self.prober.known(path)
+        return self.prober.probe(path, options, LOOK_SECONDS, frames=equipment.hardware.tonemap == "vaapi")
 
     def _translate(self, request: TaskRequest, known: Sequence[FileFacts | None]) -> Translation:
         equipment = self.equipment()

@@ -1,8 +1,9 @@
 """What ffprobe knows of a source, learned once per file and remembered by inode, mtime and size.
 
-A probe of a large film reads megabytes from the network. The reporter needs its answer (streams, duration), the
-translator can use it; neither may delay ffmpeg. So the probe runs in the reporter's thread beside ffmpeg, and the
-translator gets what an earlier playback of the same file has left here.
+A probe of a large film reads megabytes from the network. The reporter needs its answer (streams, duration), a
+translation for software can use it; neither may delay ffmpeg. So the probe runs in the reporter's thread beside ffmpeg,
+and the translator gets what an earlier playback of the same file has left here. Only a GPU's graph depends on what the
+frames are so much that a job fails where it is wrong; there the worker looks first (`worker.prepare`).
 """
 
 import json
@@ -11,7 +12,7 @@ import subprocess
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -22,17 +23,24 @@ from scaleplex.worker.reporter import Probed
 
 REMEMBERED_FILES = 4096
 PROBE_SECONDS = 30.0
+MASTERING = b'"Mastering display metadata"'
 
 Key = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What one file holds, as ffprobe's JSON objects."""
+    """What one file holds.
+
+    Attributes:
+        streams: ffprobe's JSON objects.
+        mastering: whether the first video frame carries mastering display metadata; None when nobody looked.
+    """
 
     streams: tuple[Mapping[str, object], ...]
     duration_seconds: float | None
     start_seconds: float | None
+    mastering: bool | None = None
 
 
 class Prober:
@@ -52,17 +60,23 @@ class Prober:
                 self._known.move_to_end(key)
             return found
 
-    def probe(self, path: str, options: Sequence[str] = ()) -> FileFacts | None:
-        """Return what a file holds, asking ffprobe if nothing is remembered; None if it cannot be read.
+    def probe(
+        self, path: str, options: Sequence[str] = (), seconds: float = PROBE_SECONDS, frames: bool = False
+    ) -> FileFacts | None:
+        """Return what a file holds, asking ffprobe for what is not remembered; None if it cannot be read in time.
 
         Args:
             options: ``-probesize`` and ``-analyzeduration`` as Plex gave them for this input.
+            seconds: how long ffprobe may take.
+            frames: whether to look at the first frame too.
         """
         found = self.known(path)
-        if found is not None:
+        if found is not None and (found.mastering is not None or not frames):
             return found
         key = _key(path)
-        answer = self._ask(path, options)
+        answer = found or self._ask(path, options, seconds)
+        if answer is not None and frames:
+            answer = replace(answer, mastering=self._mastering(path, seconds))
         if answer is not None and key is not None and key == _key(path):
             with self._lock:
                 self._known[key] = answer
@@ -70,21 +84,32 @@ class Prober:
                     self._known.popitem(last=False)
         return answer
 
-    def _ask(self, path: str, options: Sequence[str]) -> FileFacts | None:
-        words = ["-v", "error", "-of", "json", "-show_streams", "-show_format", *options]
-        words += ["-protocol_whitelist", "file,crypto,data", "-i", path]
+    def _ask(self, path: str, options: Sequence[str], seconds: float) -> FileFacts | None:
+        said = self._run(["-show_streams", "-show_format", *options], path, seconds)
+        try:
+            return None if said is None else read_probe(said)
+        except ValueError:
+            return None
+
+    def _mastering(self, path: str, seconds: float) -> bool | None:
+        shown = ["-select_streams", "v:0", "-read_intervals", "%+#1", "-show_entries", "frame_side_data=side_data_type"]
+        said = self._run(shown, path, seconds)
+        return None if said is None else MASTERING in said
+
+    def _run(self, words: Sequence[str], path: str, seconds: float) -> bytes | None:
+        command = [SETPRIV, "--pdeathsig", "KILL", "--", os.fspath(self._ffprobe), "-v", "error", "-of", "json", *words]
         try:
             done = subprocess.run(
-                [SETPRIV, "--pdeathsig", "KILL", "--", os.fspath(self._ffprobe), *words],
+                [*command, "-protocol_whitelist", "file,crypto,data", "-i", path],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 env={"PATH": PATH},
-                timeout=PROBE_SECONDS,
+                timeout=seconds,
                 check=False,
             )
-            return read_probe(done.stdout) if done.returncode == 0 else None
-        except (OSError, ValueError, subprocess.TimeoutExpired):
+        except (OSError, subprocess.TimeoutExpired):
             return None
+        return done.stdout if done.returncode == 0 else None
 
 
 def _key(path: str) -> Key | None:
@@ -121,7 +146,7 @@ def source(files: Sequence[FileFacts | None]) -> Source | None:
     if not files or files[0] is None:
         return None
     streams = tuple(
-        _source_stream(number, stream)
+        _source_stream(number, stream, file.mastering)
         for number, file in enumerate(files)
         if file is not None
         for stream in file.streams
@@ -129,7 +154,7 @@ def source(files: Sequence[FileFacts | None]) -> Source | None:
     return Source(streams, files[0].duration_seconds, files[0].start_seconds)
 
 
-def _source_stream(number: int, stream: Mapping[str, object]) -> SourceStream:
+def _source_stream(number: int, stream: Mapping[str, object], mastering: bool | None) -> SourceStream:
     detail = stream_detail(stream)
     return SourceStream(
         index=detail.index,
@@ -147,6 +172,7 @@ def _source_stream(number: int, stream: Mapping[str, object]) -> SourceStream:
         channels=detail.channels,
         language=detail.language,
         input_index=number,
+        mastering=mastering if detail.media == "video" else None,
         pixel_format=_tag(stream, "pix_fmt"),
     )
 

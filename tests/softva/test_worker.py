@@ -6,7 +6,7 @@ Nothing here says how a real GPU fails, hangs or shares itself among tasks; see 
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,17 +39,21 @@ def wait_until_ready(worker: Worker) -> None:
         time.sleep(0.2)
 
 
-def job(worker: Worker, ffmpeg: Path, relay: FakeRelay) -> Job:
+HEVC = ("libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
+HIGH_10 = ("libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
+
+
+def job(worker: Worker, ffmpeg: Path, relay: FakeRelay, codec: str = "hevc", encoder: Sequence[str] = HEVC) -> Job:
     """Return a DASH job as a Plex host with an Intel GPU writes it."""
     film = worker.root / "media" / "Film (2020).mkv"
     if not film.exists():
         picture = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4"]
-        video = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"]
+        video = ["-c:v", *encoder]
         subprocess.run([ffmpeg, "-v", "error", *picture, *video, "-c:a", "aac", "-ac", "2", film], check=True)
 
     def args(session: str, name: str) -> list[str]:
         return [
-            *("-codec:0", "hevc", "-hwaccel:0", "vaapi", "-hwaccel_output_format:0", "vaapi"),
+            *("-codec:0", codec, "-hwaccel:0", "vaapi", "-hwaccel_output_format:0", "vaapi"),
             *("-hwaccel_device:0", "vaapi", "-codec:1", "aac", "-i", str(film), "-start_at_zero", "-copyts"),
             *("-init_hw_device", "vaapi=vaapi:/dev/dri/renderD128,driver=iHD", "-filter_hw_device", "vaapi", "-y"),
             *("-nostats", "-loglevel", "quiet", "-loglevel_plex", "error"),
@@ -81,6 +85,24 @@ def test_a_worker_finds_the_device_and_plays_through_it(
         if vaapi.built is not None:
             counted = vaapi.counts()
             assert (counted["dec-hevc"], counted.get("dec-error", 0)) == (100, 0)
+            assert counted["enc-h264-idr"] == 4
+    finally:
+        worker.stop()
+
+
+def test_a_film_no_gpu_decodes_plays_the_first_time_too(
+    vaapi: Device, ffmpeg: Path, tmp_path: Path, relay: FakeRelay
+) -> None:
+    worker = start(vaapi, ffmpeg, tmp_path / "worker")
+    try:
+        wait_until_ready(worker)
+        vaapi.log.unlink(missing_ok=True)
+        made = job(worker, ffmpeg, relay, "h264", HIGH_10)
+        assert made.post().exit()["code"] == 0, worker.log()
+        assert (made.cwd / "chunk-stream0-00003.m4s").exists()
+        if vaapi.built is not None:
+            counted = vaapi.counts()
+            assert "dec-h264" not in counted
             assert counted["enc-h264-idr"] == 4
     finally:
         worker.stop()

@@ -34,11 +34,14 @@ class VaapiBackend(HardwareBackend):
         return (("hwaccel", "vaapi"), *kept, ("hwaccel_device", "vaapi"))
 
     def method(self, video: Video, source: Source | None, hardware: Hardware) -> str:
-        """Take the operator's choice; Intel's fixed curve ends the job when frames carry no mastering metadata."""
+        """Take the operator's choice; Intel's fixed curve ends the job when frames carry no mastering metadata.
+
+        Whoever chose that curve may have no OpenCL, so the processor takes its place.
+        """
         if hardware.driver == AMD or hardware.tonemap == "cpu":
             return "cpu"
-        if hardware.tonemap == "vaapi" and not _bare(source):
-            return "vaapi"
+        if hardware.tonemap == "vaapi":
+            return "cpu" if _bare(source) else "vaapi"
         return "opencl"
 
     def tonemap(self, method: str, curve: str) -> tuple[str, str, str]:

@@ -179,7 +179,7 @@ def test_the_drivers_fixed_curve_is_used_where_the_operator_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mastering", "filters"), [(None, "tonemap_vaapi"), (True, "tonemap_vaapi"), (False, "tonemap_opencl")]
+    ("mastering", "filters"), [(None, "tonemap_vaapi"), (True, "tonemap_vaapi"), (False, "tonemap=tonemap=")]
 )
 def test_a_source_without_mastering_metadata_does_not_meet_the_fixed_curve(
     mastering: bool | None, filters: str

@@ -128,6 +128,39 @@ def test_a_file_is_probed_once_as_far_as_plex_allows(tmp_path: Path, film: Path)
     assert "-probesize 20000000 -protocol_whitelist file,crypto,data -i " in run
 
 
+def test_the_first_frame_is_looked_at_once_and_only_where_asked(tmp_path: Path, film: Path) -> None:
+    counting = Counting(tmp_path)
+    prober = Prober(counting.program)
+    seen = prober.probe(str(film))
+    assert seen is not None
+    assert seen.mastering is None
+    assert len(counting.runs) == 1
+    seen = prober.probe(str(film), frames=True)
+    assert seen is not None
+    assert seen.mastering is False
+    assert seen is prober.probe(str(film), frames=True) is prober.probe(str(film))
+    assert len(counting.runs) == 2
+    assert "-select_streams v:0 -read_intervals %+#1" in counting.runs[1]
+
+
+def test_mastering_metadata_of_the_first_frame_reaches_the_translator(tmp_path: Path, film: Path) -> None:
+    counting = Counting(tmp_path)
+    prober = Prober(counting.program)
+    prober.probe(str(film))
+    said = '{"frames": [{"side_data_list": [{"side_data_type": "Mastering display metadata"}]}]}'
+    (tmp_path / "answer").write_text(said)
+    facts = source([prober.probe(str(film), frames=True)])
+    assert facts is not None
+    assert {stream.mastering for stream in facts.streams if stream.media == "video"} == {True}
+    assert {stream.mastering for stream in facts.streams if stream.media != "video"} <= {None}
+
+
+def test_a_probe_that_takes_too_long_is_given_up(tmp_path: Path, film: Path) -> None:
+    counting = Counting(tmp_path)
+    counting.program.write_text("#!/bin/sh\nexec sleep 60\n")
+    assert Prober(counting.program).probe(str(film), seconds=0.2) is None
+
+
 def test_a_link_to_a_known_file_is_known(tmp_path: Path, film: Path) -> None:
     prober = Prober(Counting(tmp_path).program)
     prober.probe(str(film))
