@@ -1,4 +1,4 @@
-"""`scaleplex explain` says what would become of a command, or what is wrong with the file."""
+"""What `scaleplex explain` reads, and what it prints of it: forms of input, broken input, bytes a terminal obeys."""
 
 import argparse
 import io
