@@ -1,6 +1,7 @@
 """Command line of the test hosts. Needs root and the Debian packages that tests/hosts/run installs.
 
     base                                  make or find the base tree, print it
+    ffmpeg                                the same for the package of our FFmpeg
     debs   [--local FILE] --packages a,b  the same for an archive of packages
     wheels REQUIREMENT...                 the same for a folder of wheels
     image                                 the same for the disk image of uml hosts
@@ -32,6 +33,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("base")
+    verbs.add_parser("ffmpeg")
     verbs.add_parser("image")
     debs = verbs.add_parser("debs")
     debs.add_argument("--packages", default="")
@@ -61,6 +63,8 @@ def main() -> None:
         raise SystemExit("test hosts need root")
     if args.verb == "base":
         print(caches.base())
+    elif args.verb == "ffmpeg":
+        print(caches.ffmpeg())
     elif args.verb == "image":
         print(caches.image())
     elif args.verb == "debs":

@@ -1,15 +1,17 @@
-"""What takes long and is kept: the base tree, packages with all they need, wheels, the disk image of uml hosts."""
+"""What takes long and is kept: base tree, our FFmpeg, packages with all they need, wheels, disk image of uml hosts."""
 
 import contextlib
 import fcntl
 import os
+import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.hosts import uml
-from tests.hosts.places import CACHE, MIRROR, SUITE, digest, run
+from tests.hosts.places import CACHE, MIRROR, REPOSITORY, SUITE, digest, run
 
 BASE_PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,python3-apt,python3-venv,iproute2,kmod,ca-certificates,openssh-server,sudo,"
@@ -22,6 +24,20 @@ MASKED = (
 )
 IMAGE_PACKAGES = "nfs-kernel-server,nfs-common,kmod,udev,acl"
 LOW_PRIORITY = ("nice", "-n", "5")
+RECIPE = REPOSITORY / "scaleplex-ffmpeg"
+# Gets TREE WORK ARCHIVES SOURCE RECIPE. In a mount namespace of its own: however it ends, nothing stays mounted.
+BUILD = r"""
+root=$2/root
+mount -t overlay testhosts-ffmpeg -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$root"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mkdir -p "$root/build/ffmpeg/source" "$root/recipe"
+mount --bind "$3" "$root/var/cache/apt/archives"
+mount --bind "$4" "$root/build/ffmpeg/source"
+mount --bind "$5" "$root/recipe"
+for file in etc/resolv.conf etc/ssl/certs/ca-certificates.crt; do cp --remove-destination "/$file" "$root/$file"; done
+SCALEPLEX_CACHE=/build exec chroot "$root" /recipe/build
+"""
 
 
 def kept(name: str, make: Callable[[Path], None]) -> Path:
@@ -71,6 +87,46 @@ def base() -> Path:
         (part / "etc/dpkg/dpkg.cfg.d/test-host").write_text("force-unsafe-io\n")
 
     return kept(f"tree-{SUITE}-{digest(BASE_PACKAGES, MASKED)}", make)
+
+
+def ffmpeg() -> Path:
+    """Return the package of our FFmpeg for the release of the hosts.
+
+    For another release than this machine's, it is built in a layer over the base tree, of which nothing else is kept.
+    """
+    if platform.freedesktop_os_release().get("VERSION_CODENAME") == SUITE:
+        built = run(str(RECIPE / "build"), stdout=subprocess.PIPE, text=True)
+        return Path(built.stdout.splitlines()[-1])
+    tree = base()
+    # The release tarball is the same for all: what is there is not fetched again.
+    source = CACHE.parent / "ffmpeg/source"
+    source.mkdir(parents=True, exist_ok=True)
+
+    def make(part: Path) -> None:
+        with _layer(part) as work:
+            space = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+            argv = ("sh", "-ec", BUILD, "build", *map(str, (tree, work, archives(), source, RECIPE)))
+            run(*LOW_PRIORITY, *space, *argv, stdout=sys.stderr)
+            next(work.glob("upper/build/ffmpeg/*/scaleplex-ffmpeg7_*.deb")).rename(part)
+
+    files = sorted(path for path in RECIPE.glob("*/**/*") if path.is_file())
+    key = digest(tree.name, RECIPE / "build", *files, *(path.relative_to(RECIPE).as_posix() for path in files))
+    return kept(f"scaleplex-ffmpeg7-{SUITE}-{key}.deb", make)
+
+
+@contextlib.contextmanager
+def _layer(part: Path) -> Iterator[Path]:
+    """Give a directory for a layer over the base tree, to be mounted on its ``root``."""
+    work = part.with_suffix(".work")
+    # What a killed run left mounted in it is not entered.
+    remove = ("rm", "-rf", "--one-file-system", str(work))
+    run(*remove)
+    for sub in ("upper", "work", "root"):
+        (work / sub).mkdir(parents=True)
+    try:
+        yield work
+    finally:
+        run(*remove)
 
 
 def debs(packages: Sequence[str], local: Sequence[Path] = ()) -> Path:
@@ -126,19 +182,15 @@ def image() -> Path:
     tree = base()
 
     def make(part: Path) -> None:
-        work = CACHE / "image.work"
-        shutil.rmtree(work, ignore_errors=True)
-        for sub in ("upper", "work", "root"):
-            (work / sub).mkdir(parents=True)
-        root = work / "root"
-        layers = f"lowerdir={tree},upperdir={work}/upper,workdir={work}/work"
-        run("mount", "-t", "overlay", "testhosts-image", "-o", layers, str(root))
-        try:
-            _fill_image(root)
-            run("mkfs.ext4", "-q", "-F", "-d", str(root), str(part), "4G", capture_output=True)
-        finally:
-            run("umount", str(root))
-            shutil.rmtree(work, ignore_errors=True)
+        with _layer(part) as work:
+            root = work / "root"
+            layers = f"lowerdir={tree},upperdir={work}/upper,workdir={work}/work"
+            run("mount", "-t", "overlay", "testhosts-image", "-o", layers, str(root))
+            try:
+                _fill_image(root)
+                run("mkfs.ext4", "-q", "-F", "-d", str(root), str(part), "4G", capture_output=True)
+            finally:
+                run("umount", str(root))
 
     modules = sorted(path.name for path in Path("/usr/lib/uml/modules").iterdir())
     return kept(f"image-{digest(tree.name, IMAGE_PACKAGES, *modules, uml.SETUP, uml.CONFIG_UNIT, uml.TRIGGER)}", make)

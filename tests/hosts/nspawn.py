@@ -63,8 +63,10 @@ def finish(spec: Spec, root: Path) -> None:
 def stand_in_for_nfs(spec: Spec, root: Path) -> None:
     """Put the stand-in where mount looks; diverted, so that installing nfs-common does not overwrite it."""
     for helper in ("mount.nfs", "mount.nfs4"):
-        divert = ("dpkg-divert", "--quiet", "--local", "--no-rename", "--divert", f"/sbin/{helper}.packaged")
-        run("chroot", str(root), *divert, "--add", f"/sbin/{helper}")
+        # Debian 12 packs it as /sbin, Debian 13 as /usr/sbin; for dpkg these are two files.
+        for name in (f"/sbin/{helper}", f"/usr/sbin/{helper}"):
+            divert = ("dpkg-divert", "--quiet", "--local", "--no-rename", "--divert", f"{name}.packaged")
+            run("chroot", str(root), *divert, "--add", name)
         path = root / "usr/sbin" / helper
         path.write_text(NFS_STANDIN)
         path.chmod(0o755)
