@@ -82,3 +82,15 @@ def test_the_worker_waits_for_its_mounts_and_may_write_to_the_transcode_director
     assert "\nRequiresMountsFor=/transcode /media\n" in text
     assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == ["-/transcode"]
     assert re.findall(r"^DeviceAllow=(.*)$", text, re.MULTILINE) == ["char-drm rw"]
+
+
+def test_the_job_to_paste_into_prometheus_is_the_one_of_the_file() -> None:
+    """Debian 12 has Prometheus 2.42, which does not know scrape_config_files yet."""
+    page = (REPOSITORY / "docs/how-to/monitoring.md").read_text()
+    pasted = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    assert set(pasted) == {"rule_files", "scrape_configs"}
+    text = (REPOSITORY / "roles/scaleplex_monitoring/files/scrape.yml").read_text()
+    assert (
+        pasted["scrape_configs"]
+        == yaml.safe_load(text.replace("[targets.json]", "[scaleplex/targets.json]"))["scrape_configs"]
+    )
