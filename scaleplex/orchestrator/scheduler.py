@@ -88,7 +88,8 @@ def why_not(candidate: Candidate, request: PlacementRequest, excluded: set[str])
         return candidate.state
     if candidate.sessions >= candidate.max_sessions:
         return f"full: {candidate.sessions} of {candidate.max_sessions} sessions"
-    if request.needs.video_encode and not candidate.encoders:
+    # A GPU worker without one encodes on its processor; `lacks` puts it last.
+    if request.needs.video_encode and candidate.backend == SOFTWARE and not candidate.encoders:
         return "it has no video encoder"
     return None
 
@@ -96,13 +97,13 @@ def why_not(candidate: Candidate, request: PlacementRequest, excluded: set[str])
 def lacks(candidate: Candidate, needs: Needs) -> bool:
     """Return whether a worker's GPU cannot decode or encode what a job needs, so that its processor would.
 
-    What the shim did not find out, and workers that do not list capabilities, speak against nobody.
+    What the shim did not find out speaks against nobody.
     """
     if candidate.backend == SOFTWARE or not needs.video_encode:
         return False
     encode = needs.encode and (f"{needs.encode}:10" if needs.ten_bit else needs.encode)
     lists = ((needs.decode, candidate.decoders), (encode, candidate.encoders))
-    return any(wanted is not None and bool(able) and wanted not in able for wanted, able in lists)
+    return any(bool(wanted) and wanted not in able for wanted, able in lists)
 
 
 def _rank(candidate: Candidate, request: PlacementRequest) -> tuple[bool, float, bool, int, str]:

@@ -71,7 +71,7 @@ def test_the_chosen_worker_is_never_excluded_lost_not_ready_full_or_unable(
         assert it.problem is None
         assert it.state == "ready"
         assert it.sessions < it.max_sessions
-        assert it.encoders or not video_encode
+        assert it.encoders or it.backend != "sw" or not video_encode
 
 
 @given(candidates, exclusions)
@@ -149,7 +149,7 @@ def test_reasons_say_what_an_operator_has_to_know() -> None:
             worker(URLS[1], state="draining"),
             worker(URLS[2], problem="lost: connection refused"),
             worker(URLS[3]),
-            worker(URLS[4], encoders=()),
+            worker(URLS[4], backend="sw", encoders=()),
         ],
         request((URLS[3] + "/",)),
     )
@@ -184,9 +184,23 @@ def test_ten_bits_are_not_sent_to_a_gpu_that_encodes_eight_while_another_can() -
     assert chosen([old, new], replace(request(), needs=Needs(encode="hevc"))) == old.url
 
 
+def test_a_gpu_that_only_decodes_takes_what_nobody_else_can() -> None:
+    """It encodes on its processor; a worker with an NVIDIA card of the wrong driver used to get no job at all."""
+    decodes = worker(URLS[0], backend="nvenc", decoders=GPU["decoders"], encoders=())
+    h264 = replace(request(), needs=Needs(decode="h264", encode="h264"))
+    assert chosen([decodes], h264) == decodes.url
+    assert chosen([decodes, worker(URLS[1], **GPU, sessions=3)], h264) == URLS[1]
+    assert chosen([decodes, worker(URLS[1], backend="sw", encoders=("libx264",), sessions=3)], h264) == URLS[1]
+
+
+def test_a_gpu_that_decodes_nothing_is_not_taken_for_one_nobody_asked() -> None:
+    encodes = worker(URLS[0], decoders=(), encoders=GPU["encoders"])
+    assert (
+        chosen([encodes, worker(URLS[1], **GPU, sessions=1)], replace(request(), needs=Needs(decode="hevc"))) == URLS[1]
+    )
+
+
 def test_what_nobody_said_speaks_against_no_worker() -> None:
-    silent = worker(URLS[0], decoders=())
-    assert chosen([silent, worker(URLS[1], sessions=1)], replace(request(), needs=Needs(decode="av1"))) == silent.url
     copying = Needs(video_encode=False, decode="av1")
     able = worker(URLS[0], **GPU)
     assert chosen([able, worker(URLS[1], sessions=1)], replace(request(), needs=copying)) == able.url
