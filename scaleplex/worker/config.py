@@ -38,7 +38,7 @@ class WorkerConfig:
     backend: str = setting(
         config.choice("auto", "nvenc", "vaapi", "sw"),
         default="auto",
-        help="encoder family: auto takes the first that works of nvenc, vaapi and sw; one by name must work",
+        help="encoder family: auto takes the first of nvenc and vaapi that encodes, else sw; one by name must work",
     )
     device: str = setting(
         optional(device_name), default="", help="render node, or index of an NVIDIA GPU; empty: the first that works"

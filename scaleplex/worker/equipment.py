@@ -61,7 +61,7 @@ class Equipment:
     Attributes:
         burn: whether its ffmpeg draws subtitles.
         policy: ``force`` or ``follow``, as the operator says.
-        against: why each backend that was tried before does not work here.
+        against: why each device that was tried does not encode here.
     """
 
     backend: str = "sw"
@@ -80,7 +80,7 @@ class Wanted:
     """What the operator asks for.
 
     Attributes:
-        backend: ``auto`` takes the first that works of nvenc, vaapi and sw.
+        backend: ``auto`` takes the first of nvenc and vaapi that encodes, else one that decodes, else sw.
         device: a render node or the index of an NVIDIA GPU; empty looks for one.
         tonemap: ``auto``, or a way to tone map.
     """
@@ -117,14 +117,21 @@ def find(wanted: Wanted, run: Try, dev: Path = Path("/dev")) -> Equipment:
     burn = "Unknown filter" not in run([*QUIET, "-h", "filter=inlineass"]).text
     sw = Equipment(burn=burn, policy=wanted.policy)
     against: list[str] = []
+    decodes: Equipment | None = None
     for backend, nodes, look in (("nvenc", _nvidia, _nvenc), ("vaapi", _render_nodes, _vaapi)):
         if wanted.backend not in ("auto", backend):
             continue
         for device in nodes(wanted, dev):
             found = look(device, wanted, run)
             if found.encoders or found.decoders:
+                found = replace(found, draws=burn and _draws(backend, device, run))
+            if found.encoders:
                 return replace(sw, backend=backend, hardware=found, against=tuple(against))
+            if found.decoders:
+                decodes = decodes or replace(sw, backend=backend, hardware=found)
             against.append(f"{backend} on {device}: {_why(backend, device, run)}")
+    if decodes is not None:
+        return replace(decodes, against=tuple(against))
     if wanted.backend in ("nvenc", "vaapi"):
         missing = against or [f"{wanted.backend}: there is no device below {dev}"]
         return replace(sw, backend=wanted.backend, against=tuple(missing))
@@ -138,7 +145,8 @@ def _render_nodes(wanted: Wanted, dev: Path) -> list[str]:
 def _nvidia(wanted: Wanted, dev: Path) -> list[str]:
     if wanted.device:
         return [wanted.device] if wanted.device.isdigit() else []
-    return sorted(path.name.removeprefix("nvidia") for path in dev.glob("nvidia[0-9]*"))
+    # CUDA counts the GPUs it sees from 0; a container may see /dev/nvidia1 alone.
+    return [str(number) for number, _ in enumerate(dev.glob("nvidia[0-9]*"))]
 
 
 def _opened(backend: str, device: str, *more: str) -> list[str]:
@@ -210,7 +218,7 @@ def _vaapi(device: str, wanted: Wanted, run: Try) -> Hardware:
     quality = ("-rc_mode", "QVBR", "-b:v", "1M", "-maxrate", "1M", "-global_quality", "25")
     qvbr = run([*QUIET, *_encode("vaapi", device, first, *quality)]).worked
     tonemap = _tonemap(device, wanted.tonemap, run)
-    return Hardware(device, driver, decoders, encoders, tonemap, qvbr, driver != "radeonsi")
+    return Hardware(device, driver, decoders, encoders, tonemap, qvbr)
 
 
 def _tonemap(device: str, wanted: str, run: Try) -> str:
@@ -224,6 +232,16 @@ def _tonemap(device: str, wanted: str, run: Try) -> str:
     return "opencl" if worked else "cpu"
 
 
+def _draws(backend: str, device: str, run: Try) -> bool:
+    """Draw a cue on surfaces, which is where some drivers fail that do all else."""
+    with TemporaryDirectory(prefix="scaleplex-") as room:
+        cue = Path(room) / "cue.srt"
+        cue.write_text("1\n00:00:00,000 --> 00:00:01,000\nA line\n")
+        chain = "format=nv12,hwupload,inlineass=render_height=1080,hwdownload,format=nv12"
+        words = ["-i", str(cue), "-map_inlineass", "1:s:0", "-map", "0:v", "-vf", chain, "-frames:v", "2"]
+        return run([*QUIET, *_opened(backend, device), *PICTURE, *words, "-f", "null", "-"]).worked
+
+
 def _driver(text: str) -> str:
     """Read the driver's name off what libva says of it; an unknown one is left to libva."""
     line = next((line for line in text.splitlines() if "VAAPI driver:" in line or "Driver version" in line), "")
@@ -234,4 +252,4 @@ def _driver(text: str) -> str:
 
 def _why(backend: str, device: str, run: Try) -> str:
     answer = run([*QUIET, *_encode(backend, device, "h264")])
-    return answer.last_line if not answer.worked else "it neither decodes nor encodes"
+    return answer.last_line if not answer.worked else "it does not encode"

@@ -24,7 +24,7 @@ class Host:
     def __call__(self, words: Sequence[str]) -> Answer:
         text = " ".join(words)
         self.asked.append(text)
-        if "filter=" in text:
+        if "-h filter=" in text:
             known = "inlineass" in text and self.draws
             return Answer(True, "Filter inlineass" if known else "Unknown filter 'x'.")
         for word in self.broken:
@@ -60,6 +60,29 @@ def test_an_nvidia_gpu_that_works_comes_first(dev: Path) -> None:
     )
 
 
+def test_a_gpu_that_only_decodes_does_not_hide_one_that_encodes(dev: Path) -> None:
+    found = find(Wanted(), Host("_nvenc"), dev)
+    assert (found.backend, found.hardware.device) == ("vaapi", f"{dev}/dri/renderD128")
+    assert found.against == ("nvenc on 0: No _nvenc here",)
+
+
+def test_a_gpu_that_only_decodes_is_better_than_none(dev: Path) -> None:
+    found = find(Wanted(), Host("_nvenc", "vaapi"), dev)
+    assert (found.backend, found.hardware.device, found.hardware.encoders) == ("nvenc", "0", frozenset())
+    assert "h264" in (found.hardware.decoders or ())
+    assert len(found.against) == 3
+    second = find(Wanted(), Host("cuda", "h264_vaapi", "hevc_vaapi"), dev)
+    assert (second.backend, second.hardware.device) == ("vaapi", f"{dev}/dri/renderD128")
+
+
+def test_nvidia_gpus_are_counted_from_zero_whatever_their_files_are_called(tmp_path: Path) -> None:
+    for name in ("nvidia1", "nvidia3", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert find(Wanted(), Host(), tmp_path).hardware.device == "0"
+    assert find(Wanted(), Host("cuda:0"), tmp_path).hardware.device == "1"
+    assert len(find(Wanted(), Host("cuda"), tmp_path).against) == 2
+
+
 def test_a_device_that_cannot_be_opened_is_passed_over_and_remembered(dev: Path) -> None:
     found = find(Wanted(), Host("cuda", "renderD128"), dev)
     assert (found.backend, found.hardware.device) == ("vaapi", f"{dev}/dri/renderD129")
@@ -79,10 +102,17 @@ def test_each_capability_is_tried_by_itself(dev: Path) -> None:
     assert hardware.decoders == frozenset({"h264", "hevc", "hevc:10", "vp9", "mpeg2video"})
 
 
-@pytest.mark.parametrize(("text", "driver", "draws"), [(INTEL, "iHD", True), (AMD, "radeonsi", False), ("", "", True)])
-def test_the_driver_is_read_off_what_libva_says(text: str, driver: str, draws: bool, dev: Path) -> None:
-    hardware = find(Wanted("vaapi"), Host(driver=text), dev).hardware
-    assert (hardware.driver, hardware.draws) == (driver, draws)
+@pytest.mark.parametrize(("text", "driver"), [(INTEL, "iHD"), (AMD, "radeonsi"), ("", "")])
+def test_the_driver_is_read_off_what_libva_says(text: str, driver: str, dev: Path) -> None:
+    assert find(Wanted("vaapi"), Host(driver=text), dev).hardware.driver == driver
+
+
+@pytest.mark.parametrize("backend", ["vaapi", "nvenc"])
+@pytest.mark.parametrize(
+    ("host", "draws"), [(Host(), True), (Host(draws=False), False), (Host("hwupload,inlineass"), False)]
+)
+def test_a_gpu_draws_where_a_cue_was_drawn_on_its_surfaces(backend: str, host: Host, draws: bool, dev: Path) -> None:
+    assert find(Wanted(backend), host, dev).hardware.draws is draws
 
 
 @pytest.mark.parametrize(
