@@ -78,6 +78,7 @@ def test_an_unsupported_release_is_named(hosts: Fleet) -> None:
     finally:
         hosts.execute("worker2", "sh", "-c", "mv /root/kept /etc/debian_version; mv /root/os /usr/lib/os-release")
     assert played.says("worker2 runs Debian 11")
+    assert played.says("supports Debian 12, Debian 13 and Ubuntu 24.04")
 
 
 def test_an_inventory_without_workers_is_refused(hosts: Fleet) -> None:
