@@ -9,6 +9,7 @@ from scaleplex.ffmpeg import argv, filtergraph
 from scaleplex.translator import Facts, Hardware, Site, facts, translate
 from tests.corpus import recorded
 from tests.unit.translator import promises
+from tests.unit.translator.hardware import all_in_hardware
 
 SITE = Site(callback_base="http://10.0.0.5:32499/cb/1/0f1e2d3c4b5a")
 SITES = {
@@ -79,6 +80,7 @@ def test_a_recorded_command_is_planned_unless_it_burns_a_subtitle(entry: dict[st
 def test_a_recorded_translation_keeps_the_promises(entry: dict[str, Any], target: str) -> None:
     done = translate(entry["argv"], entry["env"], None, target, SITES[target])
     assert done.bail is None
+    assert all_in_hardware(done)
     assert promises.broken(entry["argv"], done, SITES[target], target=target) == []
 
 

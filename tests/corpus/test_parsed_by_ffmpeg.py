@@ -89,6 +89,24 @@ def test_a_misspelt_word_does_not_pass(right: str, wrong: str, clips: Path, tmp_
     assert dry.mistakes(spoilt, clips, tmp_path)
 
 
+@pytest.mark.parametrize("worker", USUAL)
+def test_ffmpeg_knows_how_a_worker_decodes(worker: str, clips: Path, tmp_path: Path) -> None:
+    """The other tests leave these options out, since ffmpeg opens the device for them; a copy needs no device."""
+    done = translated(worker, Shape("dash", "vaapi", codec="hevc"))
+    block = [w for o in language.parse(done.argv).inputs[0].options if o.key.startswith("hwaccel") for w in o.words()]
+    used = [word for word in block if not word.startswith("-hwaccel_device")][:4]
+    assert used[0] == "-hwaccel:0"
+
+    def said(words: list[str]) -> str:
+        command = [media.tool(), "-v", "error", "-nostdin", *words, "-i", dry.film(clips, "mkv"), "-c", "copy"]
+        run = subprocess.run([*command, "-f", "null", "-"], cwd=tmp_path, capture_output=True, check=False)
+        return run.stderr.decode(errors="replace")
+
+    assert said(used) == ""
+    assert "Unrecognized hwaccel" in said([used[0], used[1] + "x", *used[2:]])
+    assert "Unrecognised hwaccel output format" in said([*used[:3], used[3] + "x"])
+
+
 @pytest.mark.parametrize(
     ("target", "hardware", "message"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from scaleplex.translator.facts import codecs, graph, model
+from scaleplex.translator.facts import codecs, model
 from scaleplex.translator.facts.model import Facts, Source, Video
 from scaleplex.translator.plan import Bail, Plan, Site
 
@@ -47,10 +47,9 @@ def doubt(facts: Facts, site: Site) -> Bail | None:
 def _graph_doubt(video: Video) -> Bail | None:
     if video.graph is None:
         return Bail("no-video-graph", f"-map {video.pad} of the first output")
-    for place, name in enumerate(video.filters, 1):
-        if name not in graph.REPLACEABLE:
-            where = f"-filter_complex, filter {place} of {len(video.filters)}"
-            return Bail(f"filter:{name or 'unreadable'}", where)
+    if video.unread is not None:
+        where = f"-filter_complex, filter {video.unread + 1} of {len(video.filters)}"
+        return Bail(f"filter:{video.filters[video.unread] or 'unreadable'}", where)
     if video.decoder is not None and video.decoder not in codecs.VIDEO_DECODERS:
         return Bail(f"decoder:{video.decoder}", f"-codec:{video.decoder_specifier} of the first input")
     return None

@@ -86,8 +86,9 @@ class HardwareBackend(base.Backend):
         plan = replace(plan, devices=self.devices(hardware, method))
         if not choice.decode:
             return replace(plan, decoders=sw.DECODERS)
-        # The software decoder for AV1 comes first in ffmpeg's own order; the native one has no picture without a GPU.
-        exchange = tuple((name, "av1") for name, codec in codecs.VIDEO_DECODERS.items() if codec == "av1" != name)
+        # Only ffmpeg's own decoders, which have their codec's name, work with a GPU. For AV1 another comes first in its
+        # order.
+        exchange = tuple((name, codec) for name, codec in codecs.VIDEO_DECODERS.items() if name.startswith("lib"))
         decoder = "av1" if choice.codec == "av1" else None
         return replace(plan, decoders=exchange, decoder=decoder, hwaccel=self.hwaccel(choice.encode))
 
@@ -144,10 +145,12 @@ class _Picture:
             chains, self.tonemap = pictures.chains(self.video, self.source, False, "nv12")
             self.chains += chains
             return
+        deep = "p010" if method else self.pixels
         if not self.surfaces:
-            self.chains.append("hwupload")
+            # Without a format ffmpeg may upload what the driver has an image of but no surface to scale.
+            self.chains.append(f"format={deep},hwupload")
             self.surfaces = True
-        scaled = self._scale("p010" if method else self.pixels)
+        scaled = self._scale(deep)
         if method is None:
             self.chains.append(scaled)
             return
@@ -158,9 +161,10 @@ class _Picture:
             self.surfaces = False
             return
         chain, name, curve = self.backend.tonemap(method, asked)
+        chain, told = pictures.tagged(self.video, self.source, chain, f"{name}={curve}")
         self.chains.append(f"{scaled},{chain}")
-        if (self.video.tonemap_filter, self.video.tonemap) != (name, curve):
-            self.tonemap = f"{name}={curve}"
+        if told != f"{self.video.tonemap_filter}={self.video.tonemap}":
+            self.tonemap = told
 
     def draw(self, subtitle: Subtitle, on_surfaces: bool) -> None:
         """Draw the subtitle: on surfaces where the hardware can, else in memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scaleplex.ffmpeg import specifier, values
+from scaleplex.translator.facts.graph import HDR10_TAGS
 from scaleplex.translator.facts.model import Source, Subtitle, Video
 from scaleplex.translator.facts.streams import probed
 from scaleplex.translator.plan import Overlay
@@ -13,7 +14,6 @@ CURVES = values.words("none linear gamma clip reinhard hable mobius")
 #: Plex's default for GPUs, and what stands in for a curve FFmpeg lacks.
 DEFAULT_CURVE = "hable"
 
-_PQ = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
 _UNTAGGED = (None, "unknown", "unspecified", "reserved")
 
 
@@ -26,9 +26,9 @@ def tonemap(video: Video, source: Source | None, pixels: str) -> tuple[str, str]
     """Return the filterchain that makes SDR of HDR, and its name for a label.
 
     Plex writes `format=p010,tonemap=X`, which FFmpeg 7.1 accepts and gets wrong: it takes PQ code values for linear
-    light (measured peak luma 166 instead of 238). Here zscale brings frames to linear light before. zscale refuses a
-    source without a transfer tag; Plex asked for tone mapping, so that is taken for what nearly all HDR is: PQ in
-    BT.2020.
+    light (measured peak luma 166 instead of 238). Here zscale brings frames to linear light before. zscale, like every
+    other tone mapper, refuses a source without a transfer tag; Plex asked for tone mapping, so that is taken for what
+    nearly all HDR is: PQ in BT.2020.
 
     Args:
         pixels: pixel format behind the chain.
@@ -37,8 +37,12 @@ def tonemap(video: Video, source: Source | None, pixels: str) -> tuple[str, str]
         f"zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
         f"tonemap=tonemap={curve(video)}:desat=0,zscale=t=bt709:m=bt709:r=tv,format={pixels}"
     )
-    name = f"zscale+tonemap={curve(video)}"
-    return (f"{_PQ},{chain}", f"{name}+assumed-pq") if _untagged(video, source) else (chain, name)
+    return tagged(video, source, chain, f"zscale+tonemap={curve(video)}")
+
+
+def tagged(video: Video, source: Source | None, chain: str, name: str) -> tuple[str, str]:
+    """Put the tags of HDR10 before a tone mapping chain whose source has none, and say so in its name."""
+    return (f"{HDR10_TAGS},{chain}", f"{name}+assumed-pq") if _untagged(video, source) else (chain, name)
 
 
 def _untagged(video: Video, source: Source | None) -> bool:

@@ -8,7 +8,7 @@ from scaleplex.translator.facts import codecs, model
 from scaleplex.translator.facts import graph as graphs
 from scaleplex.translator.facts.graph import GraphFacts
 from scaleplex.translator.facts.model import AudioStream, Facts, OutputFile, Source, Subtitle, Video
-from scaleplex.translator.facts.streams import OutputStream, graphs_of, probed, streams_of
+from scaleplex.translator.facts.streams import OutputStream, graphs_of, is_of_video, probed, streams_of
 
 _SEGMENT_MUXERS = ("segment", "ssegment", "stream_segment")
 _TEXT_FORMATS = ("ass", "ssa", "srt", "webvtt")
@@ -90,6 +90,7 @@ def _video(command: Command, output: File, streams: tuple[OutputStream, ...]) ->
         graph=stream.graph.text if stream.graph else None,
         label=stream.label,
         filters=facts.filters if facts else (),
+        unread=facts.unread if facts else None,
         width=facts.width if facts else None,
         height=facts.height if facts else None,
         ten_bit=facts.ten_bit if facts else False,
@@ -102,14 +103,11 @@ def _video(command: Command, output: File, streams: tuple[OutputStream, ...]) ->
 
 
 def _own_options(output: File, index: int) -> tuple[tuple[str, str], ...]:
-    """Return the options whose specifier names the video stream; those without a specifier mean every stream."""
+    """Return the options of the video stream; those without a specifier mean every stream that knows them."""
     return tuple(
         (option.key, option.value)
         for option in output.options
-        if option.specifier is not None
-        and option.value is not None
-        and option.key not in ("codec", "metadata")
-        and specifier.parse(option.specifier).covers(index, "video")
+        if option.value is not None and option.key not in ("codec", "metadata") and is_of_video(option, index)
     )
 
 

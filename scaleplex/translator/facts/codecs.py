@@ -54,6 +54,11 @@ VIDEO_DECODERS: dict[str, str] = {name: name for name in _SAME_NAME} | {
     "msmpeg4": "msmpeg4v3",
 }
 
+#: Output options that only video encoders know: without a stream specifier they are the video stream's all the same.
+VIDEO_OPTIONS = values.words(
+    "crf qp cq global_quality rc rc_mode preset tune maxrate bufsize level x264opts x264-params x265-params"
+)
+
 #: Decoder name → codec name, for audio and subtitle decoders whose names differ from the codec's.
 OTHER_DECODERS: dict[str, str] = {
     "dca": "dts",

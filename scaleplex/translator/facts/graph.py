@@ -10,13 +10,34 @@ from scaleplex.ffmpeg.filtergraph import Filter, Filtergraph
 SCALERS = ("scale", "scale_vaapi", "scale_cuda")
 TONEMAPPERS = ("tonemap", "tonemap_opencl", "tonemap_cuda", "tonemap_vaapi")
 
-#: Filters a plan may replace: what they do is carried by the facts, so writing the graph anew loses nothing.
-REPLACEABLE = values.words(
-    """
-    scale scale_vaapi scale_cuda hwupload hwupload_cuda hwdownload hwmap format setparams tonemap tonemap_opencl
-    tonemap_vaapi tonemap_cuda zscale inlineass overlay overlay_vaapi overlay_cuda select
-    """
-)
+_SCALED = values.words("0 1 w h width height format force_divisible_by flags mode interp_algo passthrough")
+_MAPPED = values.words("0 tonemap t transfer m matrix p primaries r range format")
+
+#: The tags of HDR10, which a tone mapper is given where a source has none.
+HDR10_TAGS = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
+
+#: Filters a plan may replace, with the arguments (by name or place) that facts carry or that change no picture, None
+#: for all. With another argument a filter means something that writing the graph anew would lose.
+_CARRIED: dict[str, frozenset[str] | None] = {
+    "scale": _SCALED,
+    "scale_vaapi": _SCALED,
+    "scale_cuda": _SCALED,
+    "hwupload": None,
+    "hwupload_cuda": None,
+    "hwdownload": None,
+    "hwmap": None,
+    "format": None,
+    "tonemap": values.words("0 tonemap desat"),
+    "tonemap_opencl": _MAPPED,
+    "tonemap_vaapi": _MAPPED,
+    "tonemap_cuda": _MAPPED | values.words("1 desat"),
+    "zscale": values.words("t transfer m matrix p primaries r range npl d dither"),
+    "inlineass": None,
+    "overlay": values.words("format"),
+    "overlay_vaapi": frozenset(),
+    "overlay_cuda": frozenset(),
+    "select": None,
+}
 
 HARDWARE = values.words(
     """
@@ -48,6 +69,7 @@ class GraphFacts:
     burn: str | None
     burn_pad: str | None
     styles: tuple[str, ...]
+    unread: int | None
 
 
 #: Arguments of `inlineass` that are not Plex's styling: paths of its host, and how a worker draws.
@@ -83,7 +105,31 @@ def read(graph: Filtergraph) -> GraphFacts:
         burn=burn,
         burn_pad=burn_pad,
         styles=tuple(_style(found) for found in filters if found.name == "inlineass"),
+        unread=_unread(filters, burn_pad),
     )
+
+
+def _unread(filters: tuple[Filter, ...], burn_pad: str | None) -> int | None:
+    """Return the place, from 0, of the first filter that means something no fact carries."""
+    once: set[str] = set()
+    for place, found in enumerate(filters):
+        if not _carried(found):
+            return place
+        # Of two sizes or two gates a fact holds one.
+        kind = "size" if found.name in SCALERS and _size(found) and not _scales(found, burn_pad) else found.name
+        if kind in once:
+            return place
+        once |= {kind} & {"size", "select"}
+    return None
+
+
+def _carried(found: Filter) -> bool:
+    """Return whether facts carry all a filter means."""
+    if found.name not in _CARRIED:
+        return found.body() == HDR10_TAGS
+    carried = _CARRIED[found.name]
+    written = {argument.key or str(number) for number, argument in enumerate(found.arguments)}
+    return carried is None or written <= carried
 
 
 def _burn(graph: Filtergraph, names: tuple[str, ...]) -> tuple[str | None, str | None]:

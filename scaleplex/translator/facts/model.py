@@ -128,6 +128,7 @@ class Video:
         graph: text of the filtergraph that feeds it, None without one.
         label: link label the map takes from that graph.
         filters: names of the graph's filters, in order.
+        unread: place, from 0, of the first filter that means something no fact carries.
         width, height: target size as text, since PMS may write expressions; None when the graph does not scale.
         ten_bit: whether the frames handed to the encoder have ten bits.
         tonemap, tonemap_filter: algorithm, and the filter that carries it in the command.
@@ -146,6 +147,7 @@ class Video:
     graph: str | None = None
     label: str | None = None
     filters: tuple[str, ...] = ()
+    unread: int | None = None
     width: str | None = None
     height: str | None = None
     ten_bit: bool = False

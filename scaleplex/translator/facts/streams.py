@@ -68,6 +68,13 @@ def probed(source: Source | None, pad: Pad) -> SourceStream | None:
     return None
 
 
+def is_of_video(option: Option, index: int) -> bool:
+    """Return whether an output option is about the video stream with that number in the output."""
+    if option.specifier is None:
+        return option.key in codecs.VIDEO_OPTIONS
+    return specifier.parse(option.specifier).covers(index, "video")
+
+
 def streams_of(
     output: File, known: tuple[Graph, ...], command: Command, source: Source | None
 ) -> tuple[OutputStream, ...]:

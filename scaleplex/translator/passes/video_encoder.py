@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scaleplex.ffmpeg import specifier
 from scaleplex.ffmpeg.argv import Command, File, Option
 from scaleplex.translator.facts.model import Video
+from scaleplex.translator.facts.streams import is_of_video
 from scaleplex.translator.labels import Labels
 from scaleplex.translator.plan import Context, Setting, VideoPlan
 
@@ -25,19 +25,16 @@ def video_encoder(command: Command, context: Context) -> Command:
 
 
 def _encode(output: File, plan: VideoPlan, video: Video, labels: Labels) -> File:
-    def ours(option: Option) -> bool:
-        return option.specifier is not None and specifier.parse(option.specifier).covers(video.index, "video")
-
     options: list[Option] = []
     swaps = {swap.old: swap for swap in plan.swaps}
     for option in output.options:
         if option.key == "codec" and option.specifier == video.specifier and option.value != plan.encoder:
             labels.add("encode", f"{option.value}->{plan.encoder}")
             option = replace(option, value=plan.encoder)
-        elif ours(option) and (swap := swaps.get(option.key)):
+        elif is_of_video(option, video.index) and (swap := swaps.get(option.key)):
             labels.add("rate", f"{option.key}={option.value}->{swap.new}={swap.value}")
-            option = Option(swap.new, option.specifier, swap.value)
-        elif option.key in plan.unwanted and (ours(option) or option.specifier is None):
+            option = Option(swap.new, option.specifier or video.specifier, swap.value)
+        elif option.key in plan.unwanted and (option.specifier is None or is_of_video(option, video.index)):
             labels.add("drop", option.flag)
             continue
         options.append(option)
@@ -48,13 +45,14 @@ def _settings(output: File, plan: VideoPlan, video: Video, labels: Labels) -> Fi
     """Add what is missing directly behind the encoder, in the plan's order."""
     new: list[tuple[Setting, Option]] = []
     for setting in plan.settings:
-        present = output.find(setting.name, video.specifier)
+        named = (option for option in reversed(output.options) if option.key == setting.name)
+        present = next((option for option in named if is_of_video(option, video.index)), None)
         if present is not None and (not setting.force or present.value == setting.value):
             continue
         option = Option(setting.name, video.specifier, setting.value)
         labels.add("set", f"{option.flag}={option.value}")
         if present is not None:
-            output = output.set(setting.name, video.specifier, setting.value)
+            output = output.set(setting.name, present.specifier, setting.value)
         else:
             new.append((setting, option))
     for setting, option in reversed(new):

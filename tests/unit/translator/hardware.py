@@ -17,6 +17,14 @@ HWACCEL = {
 }
 SURFACE = {"vaapi": "vaapi", "nvenc": "cuda"}
 CURVES = {"none", "linear", "gamma", "clip", "reinhard", "hable", "mobius"}
+#: Some of x264's presets, as VAAPI's compression level and NVENC's preset.
+PRESETS = {
+    "ultrafast": ("7", "p1"),
+    "veryfast": ("6", "p1"),
+    "medium": ("4", "p4"),
+    "slow": ("3", "p5"),
+    "veryslow": ("1", "p7"),
+}
 DEVICES = ("init_hw_device", "filter_hw_device", "vaapi_device")
 
 
@@ -29,12 +37,17 @@ def broken(before: Command, after: Command, done: Translation, site: Site, targe
     wrong += _codec(before, after)
     if target == "sw":
         return wrong + _software(after)
-    if not any(label.startswith(("policy:", "fallback:")) for label in done.labels):
+    if all_in_hardware(done):
         wrong += _decoder(after, target)
         wrong += _devices(after, target, site)
         wrong += _encoder(before, after, target)
         wrong += _surfaces(after, target, site)
     return wrong
+
+
+def all_in_hardware(done: Translation) -> bool:
+    """Return whether nothing was left to the processor for want of ability or permission."""
+    return not any(label.startswith(("policy:", "fallback:")) for label in done.labels)
 
 
 def encoder(output: File) -> str:
@@ -63,7 +76,8 @@ def _tonemap(before: Command, after: Command, done: Translation, target: str) ->
     if asked is None:
         return ["it tone maps, and nobody asked"] if mappers else []
     wanted = asked if asked in CURVES else "hable"
-    if [f.get("tonemap", 0) for f in mappers] not in ([wanted], [None]):
+    fixed = [f.name for f in mappers] == ["tonemap_vaapi"]
+    if not fixed and [f.get("tonemap", 0) for f in mappers] != [wanted]:
         return [f"{asked} became {[f.body() for f in mappers]}"]
     if len(mappers) != 1 or (target == "nvenc" and "opencl" in mappers[0].name):
         return [f"tone mapping by {[f.name for f in mappers]}"]
@@ -109,8 +123,9 @@ def _encoder(before: Command, after: Command, target: str) -> list[str]:
     old, new = before.outputs[0], after.outputs[0]
     was, now = encoder(old), encoder(new)
     wrong = [] if now in ENCODERS[target] else [f"{now} is no encoder of {target}"]
-    foreign = ("crf", "x264opts", "preset") if target == "vaapi" else ("crf", "x264opts", "qp", "sei")
-    wrong += [f"-{name} says nothing to {now}" for name in foreign if new.get(name, "0") and (name != "preset")]
+    foreign = ("crf", "x264opts") if target == "vaapi" else ("crf", "x264opts", "qp", "sei")
+    wrong += [f"-{name} says nothing to {now}" for name in foreign if new.get(name, "0")]
+    wrong += _preset(old, new, was, target)
     ten = _last_format(after).startswith("p010")
     if now.startswith("hevc") and ten and new.get("profile", "0") is None:
         wrong.append("ten-bit HEVC without a profile")
@@ -122,6 +137,17 @@ def _encoder(before: Command, after: Command, target: str) -> list[str]:
     if cap and was.startswith("libx") and new.get("b", "0") != cap:
         wrong.append(f"-b:0 {new.get('b', '0')} under a cap of {cap}")
     return wrong + ([] if new.get("forced-idr", "0") == "1" else ["forced keyframes are no IDR pictures"])
+
+
+def _preset(old: File, new: File, was: str, target: str) -> list[str]:
+    """x264's presets mean nothing to a GPU by their names (9.1)."""
+    asked = old.get("preset", "0")
+    if not was.startswith("libx") or asked not in PRESETS:
+        return []
+    name, wanted = ("compression_level", PRESETS[asked][0]) if target == "vaapi" else ("preset", PRESETS[asked][1])
+    found = new.get(name, "0")
+    wrong = [] if found == wanted else [f"preset {asked} became {name} {found}"]
+    return wrong + (["-preset says nothing to VAAPI"] if target == "vaapi" and new.get("preset", "0") else [])
 
 
 def _vaapi_rate(old: File, new: File, was: str) -> list[str]:

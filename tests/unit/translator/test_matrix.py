@@ -7,6 +7,7 @@ import pytest
 from scaleplex.translator import Hardware, translate
 from tests.argvgen import build, matrix
 from tests.unit.translator import promises
+from tests.unit.translator.hardware import all_in_hardware
 from tests.unit.translator.helpers import SITE
 
 JOBS = matrix()
@@ -32,4 +33,5 @@ def test_the_promises_hold_for_the_whole_matrix(target: str, share: int) -> None
     for job, words in list(zip(JOBS, WORDS, strict=True))[share::SHARES]:
         done = translate(words, {}, None, target, site)
         assert done.bail is None, job
+        assert all_in_hardware(done), job
         assert promises.broken(words, done, site, target=target) == [], job

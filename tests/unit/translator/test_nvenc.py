@@ -65,12 +65,20 @@ def test_what_is_right_already_is_not_touched() -> None:
     assert (done.changed, done.labels) == (False, ())
 
 
+def test_rate_control_without_a_stream_specifier_is_the_videos() -> None:
+    given = "libx264 -crf 23 -maxrate 3M -bufsize 6M -preset veryfast -level 4.0"
+    words = " ".join(made(job("[0:0]scale=w=2:h=2[0]", 0, given), plex_pass=True).argv)
+    assert "-b:0 3M" in words
+    assert "-preset p1" in words
+    assert "veryfast" not in words
+
+
 def test_surfaces_stay_on_the_gpu() -> None:
     assert (
         graph(made(job(G13.format("p010"), 1, "hevc_nvenc -b:0 9k"))) == "[0:0]scale_cuda=w=1280:h=720:format=p010[0]"
     )
     software = made(job(G13.format("nv12"), 1, decode="-codec:0 mpeg4"))
-    assert graph(software) == "[0:0]hwupload[0];[0]scale_cuda=w=1280:h=720:format=nv12[1]"
+    assert graph(software) == "[0:0]format=nv12,hwupload[0];[0]scale_cuda=w=1280:h=720:format=nv12[1]"
 
 
 @pytest.mark.parametrize(

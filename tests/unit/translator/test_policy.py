@@ -84,7 +84,7 @@ def test_a_worker_that_follows_keeps_a_hybrid_a_hybrid(target: str) -> None:
 def test_a_worker_that_follows_decodes_in_software_where_plex_does(target: str) -> None:
     done = made(target, job("-codec:0 h264", SURFACES, "h264_vaapi -qp:0 22", DEVICES), policy="follow")
     assert uses(done) == (False, True)
-    assert (option(done.argv, "-filter_complex") or "").startswith("[0:0]hwupload[0];[0]scale_")
+    assert (option(done.argv, "-filter_complex") or "").startswith("[0:0]format=nv12,hwupload[0];[0]scale_")
 
 
 @targets

@@ -90,7 +90,7 @@ def test_a_hint_that_is_missing_is_written_where_ffmpegs_own_choice_has_no_hardw
 @pytest.mark.parametrize("able", [frozenset({"h264"}), frozenset({"hevc"}), frozenset({"hevc:10"})])
 def test_a_source_of_unknown_depth_is_decoded_in_hardware_only_if_either_depth_can_be(able: frozenset[str]) -> None:
     done = made(job(G7.format("nv12"), 2), hardware=Hardware(decoders=able))
-    assert graph(done) == "[0:0]hwupload[0];[0]scale_vaapi=w=1280:h=720:format=nv12[1]"
+    assert graph(done) == "[0:0]format=nv12,hwupload[0];[0]scale_vaapi=w=1280:h=720:format=nv12[1]"
     assert "-hwaccel:0" not in done.argv
     assert any(label.startswith("fallback:decode:hevc") for label in done.labels)
 
@@ -119,7 +119,7 @@ def test_only_what_gpus_decode_is_decoded_by_one(stream: SourceStream, hardware:
     hint = "h264" if stream.codec == "unknown" else stream.codec
     done = made(job("[0:0]scale=w=2:h=2[0]", 0, "libx264 -crf:0 21", f"-codec:0 {hint}"), Source((stream,)))
     assert ("-hwaccel:0" in done.argv) is hardware
-    assert (graph(done) or "").startswith("[0:0]scale_vaapi" if hardware else "[0:0]hwupload[0]")
+    assert (graph(done) or "").startswith("[0:0]scale_vaapi" if hardware else "[0:0]format=nv12,hwupload[0]")
 
 
 def test_a_decoder_nobody_names_is_left_to_the_processor() -> None:
@@ -163,8 +163,37 @@ def test_software_decoding_is_uploaded_before_tone_mapping() -> None:
         "-codec:0 mpeg4",
     )
     done = made(text)
-    assert graph(done) == f"[0:0]hwupload[0];[0]scale_vaapi=w=2:h=2:format=p010,{OPENCL.format('mobius')}[1]"
+    assert graph(done) == f"[0:0]format=p010,hwupload[0];[0]scale_vaapi=w=2:h=2:format=p010,{OPENCL.format('mobius')}[1]"
     assert "tonemap:tonemap=mobius->tonemap_opencl=mobius" in done.labels
+
+
+@pytest.mark.parametrize("tonemap", ["", "vaapi"])
+def test_a_source_without_tags_is_taken_for_hdr10_by_every_tone_mapper(tonemap: str) -> None:
+    source = Source((SourceStream(0, "video", "hevc", bit_depth=10, mastering=True),))
+    done = made(job(G9, 5), source, hardware=Hardware(driver="iHD", tonemap=tonemap))
+    tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
+    assert f"format=p010,{tags}," in (graph(done) or "")
+    assert [label for label in done.labels if label.endswith("+assumed-pq")]
+    again = made(" ".join(map(repr, done.argv)), source, hardware=Hardware(driver="iHD", tonemap=tonemap))
+    assert again.argv == done.argv
+    assert tags not in (graph(made(job(G9, 5), HDR)) or "")
+
+
+@pytest.mark.parametrize(("hint", "native"), [("libvpx-vp9", "vp9"), ("libvpx", "vp8"), ("libaom-av1", "av1")])
+def test_only_ffmpegs_own_decoders_get_a_gpu(hint: str, native: str) -> None:
+    done = made(job(G7.format("nv12"), 2, decode=DECODE.replace("hevc", hint)))
+    assert option(done.argv, "-codec:0") == native
+    assert "-hwaccel:0" in done.argv
+
+
+def test_rate_control_without_a_stream_specifier_is_the_videos() -> None:
+    given = "libx264 -crf 23 -maxrate 3M -bufsize 6M -preset veryfast -level 4.0"
+    words = encoding(made(job("[0:0]scale=w=2:h=2[0]", 0, given), plex_pass=True))
+    assert "-global_quality:0 29" in words
+    assert "-rc_mode:0 QVBR" in words
+    assert "-b:0 3M" in words
+    assert "-compression_level:0 6" in words
+    assert not [word for word in ("-crf", "-preset", "-level") if word in words.split()]
 
 
 def test_a_curve_ffmpeg_lacks_becomes_hable() -> None:
