@@ -4,9 +4,10 @@ Nothing here waits for the network but the shared mounts themselves: PMS has mad
 another host, and an NFS client may still remember that it was not there. Listing the parent makes it look again
 (contract 8.1); that is tried for two seconds.
 
-A GPU's worker looks at a film it has not seen before it translates: a graph of surfaces fails on frames the GPU turns
-out not to decode (H.264 of ten bits, 4:2:2) or not to tone map. That takes some 40 ms, and what it read is in the page
-cache when ffmpeg reads it again.
+A film that was not seen yet is looked at before the translation where a job fails when what Plex wrote of it is wrong:
+on a GPU, whose graph of surfaces fails on frames it turns out not to decode (H.264 of ten bits, 4:2:2) or not to tone
+map; on the processor for a job that tone maps, since zscale refuses a source without a transfer tag. That takes some
+40 ms, and what it read is in the page cache when ffmpeg reads it again.
 """
 
 import os
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 from scaleplex.common.errors import BadField, CwdMissing, CwdNotWritable, InputMissing, LocalOnly
 from scaleplex.ffmpeg import argv
 from scaleplex.protocol.messages import TaskRequest
-from scaleplex.translator import Translation, translate
+from scaleplex.translator import Translation, facts, translate
 from scaleplex.worker import policy
 from scaleplex.worker.command import asks_for_silence
 from scaleplex.worker.config import WorkerConfig
@@ -70,7 +71,7 @@ class Preparer:
         )
         inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
         options = [_probe_options(file) for file in command.inputs]
-        translation = self._translate(request, [*map(self._look, range(len(inputs)), inputs, options)])
+        translation = self._translate(request, self._look(command, inputs, options))
         return Prepared(
             argv=translation.argv,
             env=policy.child_environment(translation.env),
@@ -84,11 +85,15 @@ class Preparer:
             inputs=tuple(zip(inputs, options, strict=True)),
         )
 
-    def _look(self, number: int, path: str, options: Sequence[str]) -> FileFacts | None:
+    def _look(
+        self, command: argv.Command, inputs: Sequence[str], options: Sequence[Sequence[str]]
+    ) -> list[FileFacts | None]:
+        known = [self.prober.known(path) for path in inputs]
         equipment = self.equipment()
-        if equipment.backend == "sw" or number > 0:
-            return self.prober.known(path)
-        return self.prober.probe(path, options, LOOK_SECONDS, frames=equipment.hardware.tonemap == "vaapi")
+        if inputs and (equipment.backend != "sw" or _tone_maps(command)):
+            frames = equipment.hardware.tonemap == "vaapi"
+            known[0] = self.prober.probe(inputs[0], options[0], LOOK_SECONDS, frames=frames)
+        return known
 
     def _translate(self, request: TaskRequest, known: Sequence[FileFacts | None]) -> Translation:
         equipment = self.equipment()
@@ -152,6 +157,11 @@ def _check_callback_base(request: TaskRequest) -> None:
         raise BadField(
             f"The field 'callback' is {base[:100]!r}; it must be RELAY/cb/ATTEMPT/SIGNATURE.", "See the protocol page."
         )
+
+
+def _tone_maps(command: argv.Command) -> bool:
+    video = facts.collect(command, None).video
+    return video is not None and video.tonemap is not None
 
 
 def _progress_url(base: str | None, url: str | None) -> str | None:

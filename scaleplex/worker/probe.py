@@ -2,8 +2,8 @@
 
 A probe of a large film reads megabytes from the network. The reporter needs its answer (streams, duration), a
 translation for software can use it; neither may delay ffmpeg. So the probe runs in the reporter's thread beside ffmpeg,
-and the translator gets what an earlier playback of the same file has left here. Only a GPU's graph depends on what the
-frames are so much that a job fails where it is wrong; there the worker looks first (`worker.prepare`).
+and the translator gets what an earlier playback of the same file has left here. Only where a job fails when what Plex
+wrote of the film is wrong the worker looks first (`worker.prepare`).
 """
 
 import json

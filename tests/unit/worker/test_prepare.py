@@ -1,0 +1,93 @@
+"""What a worker looks at before it translates, and what it hands back to the Plex host."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from scaleplex.common.config import load
+from scaleplex.protocol.messages import TaskRequest
+from scaleplex.translator import Hardware
+from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.equipment import Equipment
+from scaleplex.worker.policy import Site
+from scaleplex.worker.prepare import Preparer
+from scaleplex.worker.probe import Prober
+from scaleplex.worker.task import Prepared
+
+JOB = "0f0e0d0c-0b0a-4090-8080-706050403020"
+UNTAGGED = {"streams": [{"index": 0, "codec_type": "video", "codec_name": "hevc", "pix_fmt": "yuv420p10le"}]}
+SOFTWARE, INTEL = Equipment(), Equipment("vaapi", Hardware("/dev/dri/renderD128", "iHD", tonemap="cpu"))
+SDR = "[0:0]scale=w=4:h=4[0];[0]format=pix_fmts=yuv420p|nv12[1]"
+TONE_MAPPED = "[0:0]scale=w=4:h=4[0];[0]format=p010,tonemap=hable[1];[1]format=pix_fmts=yuv420p|nv12[2]"
+
+
+class Stand:
+    """A worker's preparation, with an ffprobe that counts how often it is asked."""
+
+    def __init__(self, room: Path, equipment: Equipment = SOFTWARE) -> None:
+        self.session_directory = room / f"transcode/Sessions/plex-transcode-s-{JOB}"
+        self.session_directory.mkdir(parents=True)
+        self.film = room / "media" / "film.mkv"
+        self.film.parent.mkdir()
+        self.film.touch()
+        self.asked = room / "asked"
+        self.asked.touch()
+        ffprobe = room / "ffprobe"
+        ffprobe.write_text(f"#!/bin/sh\necho asked >> {self.asked}\ncat <<'EOF'\n{json.dumps(UNTAGGED)}\nEOF\n")
+        ffprobe.chmod(0o755)
+        self.reasons: list[str] = []
+        site = Site(str(room / "transcode"), (str(room / "media"),), 32400)
+        config = load(WorkerConfig, PREFIX, {})
+        self.preparer = Preparer(
+            config, lambda: equipment, Prober(ffprobe), site, lambda _, reason: self.reasons.append(reason)
+        )
+
+    def prepare(self, *words: str, before: Sequence[str] = ("-codec:0", "hevc")) -> Prepared:
+        args = (*before, "-i", str(self.film), *words)
+        cwd = str(self.session_directory)
+        return self.preparer.prepare(TaskRequest("s", JOB, 1, "", args, cwd, plex_pass=True))
+
+    @property
+    def looks(self) -> int:
+        return len(self.asked.read_text().splitlines())
+
+
+MakeStand = Callable[..., Stand]
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> MakeStand:
+    return lambda equipment=SOFTWARE: Stand(tmp_path, equipment)
+
+
+def encoded(graph: str, label: str, encoder: str = "libx264") -> list[str]:
+    return ["-filter_complex", graph, "-map", f"[{label}]", "-codec:0", encoder, "-f", "dash", "dash"]
+
+
+def test_an_untagged_film_is_taken_for_hdr_the_first_time_it_plays_on_a_processor(stand: MakeStand) -> None:
+    made = stand()
+    task = made.prepare(*encoded(TONE_MAPPED, "2"), before=("-codec:0", "av1"))
+    assert "color_trc=smpte2084" in " ".join(task.argv)
+    assert "decode:0:av1->none" in task.labels
+    made.prepare(*encoded(TONE_MAPPED, "2"))
+    assert made.looks == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [encoded(SDR, "1"), ["-map", "0:0", "-codec:0", "copy", "-f", "dash", "dash"]],
+    ids=["sdr", "copied"],
+)
+def test_a_processor_does_not_wait_for_a_look_that_changes_nothing(words: list[str], stand: MakeStand) -> None:
+    made = stand()
+    made.prepare(*words)
+    assert made.looks == 0
+
+
+def test_a_gpu_looks_at_every_film_once(stand: MakeStand) -> None:
+    made = stand(INTEL)
+    made.prepare(*encoded(SDR, "1"))
+    made.prepare(*encoded(SDR, "1"))
+    assert made.looks == 1
