@@ -1,5 +1,6 @@
 """What roles and units promise, read off their files; no host is needed."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -40,6 +41,16 @@ def test_the_example_inventory_names_only_variables_that_exist() -> None:
     known = {name for role in ROLES for name in role_readme.specs(role)["options"]}
     used = {name for path in (REPOSITORY / "inventory.example/group_vars").glob("*.yml") for name in load(path)}
     assert {name for name in used if name.startswith("scaleplex_")} <= known
+
+
+@pytest.mark.skipif(shutil.which("ansible-inventory") is None, reason="needs Ansible, as tests/hosts/run has it")
+def test_the_fleet_secret_does_not_become_a_host_of_the_inventory(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "inventory.example", tmp_path / "inventory")
+    path: str = load(REPOSITORY / "roles/scaleplex_common/defaults/main.yml")["scaleplex_common_secret_file"]
+    Path(path.replace("{{ inventory_dir }}", str(tmp_path / "inventory"))).write_text("secretsecretsecretsecret\n")
+    argv = ["ansible-inventory", "-i", str(tmp_path / "inventory"), "--list"]
+    said = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    assert set(said["_meta"]["hostvars"]) == {"plex", "worker1", "worker2"}
 
 
 @pytest.mark.parametrize("role", ROLES)
