@@ -22,7 +22,7 @@ from scaleplex.common.errors import BadField, CwdMissing, CwdNotWritable, InputM
 from scaleplex.ffmpeg import argv
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Translation, facts, translate
-from scaleplex.worker import policy
+from scaleplex.worker import foreign, policy
 from scaleplex.worker.command import asks_for_silence
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.equipment import Equipment
@@ -71,7 +71,7 @@ class Preparer:
         )
         inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
         options = [_probe_options(file) for file in command.inputs]
-        translation = self._translate(request, self._look(command, inputs, options))
+        translation = self._translate(request, command, self._look(command, inputs, options))
         return Prepared(
             argv=translation.argv,
             env=policy.child_environment(translation.env),
@@ -95,17 +95,25 @@ class Preparer:
             known[0] = self.prober.probe(inputs[0], options[0], LOOK_SECONDS, frames=frames)
         return known
 
-    def _translate(self, request: TaskRequest, known: Sequence[FileFacts | None]) -> Translation:
+    def _translate(self, request: TaskRequest, command: argv.Command, known: Sequence[FileFacts | None]) -> Translation:
         equipment = self.equipment()
         site = equipment.site(request.callback, request.plex_pass)
         translation = translate(request.args, request.env, source(known), equipment.backend, site)
-        if translation.bail is not None:
-            self.gave_up(request, translation.bail)
-        if translation.bail is not None and translation.bail.startswith(LOCAL_BAIL):
-            kind = translation.bail.removeprefix(LOCAL_BAIL)
+        reason = translation.bail
+        if reason is None:
+            return translation
+        self.gave_up(request, reason)
+        if reason.startswith(LOCAL_BAIL):
+            kind = reason.removeprefix(LOCAL_BAIL)
             raise LocalOnly(
                 f"The task draws a {kind} subtitle into the picture; this worker's ffmpeg cannot.",
                 "Nothing to do: the Plex host's own transcoder plays it.",
+            )
+        word = foreign.named(command, equipment.backend)
+        if word is not None:
+            raise LocalOnly(
+                f"{reason[:100]} was not understood, and {word[:100]} is not for this worker's {equipment.backend}.",
+                "The Plex host's own transcoder plays it. Please report it: how-to/report-a-command-line.",
             )
         return translation
 

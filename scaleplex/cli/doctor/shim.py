@@ -20,7 +20,7 @@ FIXES = {
     "no-relay-url": "Set SCALEPLEX_SHIM_RELAY_URL in shim.env.",
     "no-secret": "Let Plex's user read the fleet secret; see plex.secret.",
     "no-job-file": "Let Plex's user write into the runtime directory; see plex.runtime.",
-    "local-only": "Nothing to do: no worker can do this kind of job yet.",
+    "local-only": "Nothing to do: no worker can do this kind of job yet; its log says why.",
     "shim-fault": "Please report it with the lines of journalctl -t scaleplex-shim.",
 }
 

@@ -57,6 +57,28 @@ def test_giving_up_is_counted_by_reason_and_logged_with_its_place(worker: Worker
     assert re.search(rf"session={job.session} job={job.job} attempt=1 kind=video", line)
 
 
+def test_hardware_a_worker_lacks_in_a_command_nobody_understood_goes_back_to_the_plex_host(worker: Worker) -> None:
+    film = worker.root / "media" / "film.mkv"
+    film.touch()
+    graph = "[0:0]deinterlace_vaapi[0];[0]scale_vaapi=w=4:h=4:format=nv12[1]"
+    job = make_job(
+        worker,
+        lambda session, job: ["-codec:0", "h264", "-hwaccel:0", "vaapi", "-hwaccel_output_format:0", "vaapi",
+                              "-hwaccel_device:0", "vaapi", "-i", str(film),
+                              "-init_hw_device", "vaapi=vaapi:/dev/dri/renderD128", "-filter_hw_device", "vaapi",
+                              "-filter_complex", graph, "-map", "[1]", "-codec:0", "h264_vaapi", "-f", "dash", "dash"],
+    )  # fmt: skip
+    stream = job.post()
+    answer = json.loads(stream.body)
+    assert (stream.status, answer["error"]) == (422, "local-only")
+    assert answer["detail"].startswith("filter:deinterlace_vaapi was not understood, and -hwaccel:0 vaapi is not for")
+    metrics = worker.ask("GET", "/metrics")[1].decode()
+    assert 'scaleplex_worker_bails_total{reason="filter:deinterlace_vaapi"} 1' in metrics
+    (line,) = [line for line in worker.log().splitlines() if "command line not understood" in line]
+    assert line.startswith("WARNING ")
+    assert "filter 1 (deinterlace_vaapi)" in line
+
+
 def test_a_subtitle_no_worker_draws_is_counted_too(worker: Worker) -> None:
     film = worker.root / "media" / "film.mkv"
     film.touch()

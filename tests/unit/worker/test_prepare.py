@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaleplex.common.config import load
+from scaleplex.common.errors import LocalOnly
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Hardware
 from scaleplex.worker.config import PREFIX, WorkerConfig
@@ -91,3 +92,30 @@ def test_a_gpu_looks_at_every_film_once(stand: MakeStand) -> None:
     made.prepare(*encoded(SDR, "1"))
     made.prepare(*encoded(SDR, "1"))
     assert made.looks == 1
+
+
+VAAPI = ("-hwaccel:0", "vaapi", "-hwaccel_output_format:0", "vaapi", "-hwaccel_device:0", "vaapi",
+         "-init_hw_device", "vaapi=vaapi:/dev/dri/renderD128", "-filter_hw_device", "vaapi")  # fmt: skip
+DEINTERLACED = "[0:0]deinterlace_vaapi[0];[0]scale_vaapi=w=4:h=4:format=nv12[1]"
+NVIDIA = Equipment("nvenc", Hardware("0"))
+
+
+@pytest.mark.parametrize("equipment", [SOFTWARE, NVIDIA], ids=["sw", "nvenc"])
+def test_a_command_for_other_hardware_that_is_not_understood_goes_back_to_the_plex_host(
+    equipment: Equipment, stand: MakeStand
+) -> None:
+    made = stand(equipment)
+    with pytest.raises(LocalOnly) as refused:
+        made.prepare(*encoded(DEINTERLACED, "1", "h264_vaapi"), before=VAAPI)
+    assert refused.value.detail.startswith("filter:deinterlace_vaapi was not understood, and -hwaccel:0 vaapi")
+    assert made.reasons == ["filter:deinterlace_vaapi"]
+
+
+def test_a_command_for_a_workers_own_hardware_runs_although_it_is_not_understood(stand: MakeStand) -> None:
+    made = stand(INTEL)
+    task = made.prepare(*encoded(DEINTERLACED, "1", "h264_vaapi"), before=VAAPI)
+    assert (task.bail, made.reasons) == ("filter:deinterlace_vaapi", ["filter:deinterlace_vaapi"])
+
+
+def test_a_software_command_that_is_not_understood_runs_on_any_worker(stand: MakeStand) -> None:
+    assert stand(NVIDIA).prepare(*encoded("[0:0]yadif[1]", "1")).bail == "filter:yadif"
