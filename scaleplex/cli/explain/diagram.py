@@ -93,10 +93,11 @@ def _closed(graph: Filtergraph) -> Filtergraph:
 
 
 class _Lanes:
-    """Which link runs in which lane."""
+    """Which link runs in which lane, and which of them carry surfaces."""
 
     def __init__(self) -> None:
         self._links: list[str | None] = []
+        self.surfaces: set[str] = set()
 
     def find(self, link: str) -> int | None:
         return self._links.index(link) if link in self._links else None
@@ -165,7 +166,10 @@ def _draw(
     lanes.put(own, outputs[0] if outputs else None)
     opened = tuple(lanes.take(link) for link in outputs[1:])
     text = found.opaque if found.opaque is not None else found.body()
-    kind = HARDWARE if found.name in kinds.HARDWARE else SOFTWARE
+    # Some filters (inlineass, select) leave frames where they are.
+    kind = HARDWARE if _is_of_gpu(found.name) or not lanes.surfaces.isdisjoint(inputs) else SOFTWARE
+    if kind == HARDWARE and found.name != "hwdownload":
+        lanes.surfaces.update(outputs)
     rows.append(Row(kind, visible(text.strip()), own, passing, tuple(places[1:]), opened))
     for link in outputs:
         if link in wanted or link.startswith("\0"):
@@ -174,6 +178,10 @@ def _draw(
         assert end is not None
         lanes.put(end, None)
         rows.append(Row(SINK, visible(f"[{link}] {takers.get(link, '')}".rstrip()), end, lanes.others(end)))
+
+
+def _is_of_gpu(name: str) -> bool:
+    return name in kinds.HARDWARE or name.endswith(("_vaapi", "_opencl", "_cuda"))
 
 
 def as_text(drawing: Drawing) -> list[str]:

@@ -24,6 +24,16 @@ def test_a_chain_is_one_lane_from_source_to_taker() -> None:
     ]
 
 
+def test_a_filter_that_leaves_frames_on_the_gpu_is_drawn_there() -> None:
+    """A burn of ours used to be drawn in memory, between filters of the GPU."""
+    text = (
+        "[0:0]hwupload[0];[0]scale_cuda=w=2:h=2[1];[1]inlineass=render_height=1080[2];[2]select=1[3];[3]bwdif_cuda[4]"
+    )
+    assert [line[0] for line in drawn(text)] == ["○", "◆", "◆", "◆", "◆", "◆", "▼"]
+    fetched = "[0:0]scale_vaapi=w=2:h=2[0];[0]hwdownload,format=nv12[1];[1]inlineass=font_size=54,hwupload[2]"
+    assert [line[0] for line in drawn(fetched)] == ["○", "◆", "◆", "●", "●", "◆", "▼"]
+
+
 def test_a_bitmap_subtitle_joins_the_video_in_a_lane_of_its_own() -> None:
     assert drawn("[0:5]scale=2:2[0];[0:0]null[1];[1][0]overlay[2]") == [
         "○    [0:5]",
