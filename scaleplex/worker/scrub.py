@@ -2,7 +2,8 @@
 
 A letter becomes an `x`, a digit a `0`, a letter of another script one of its own; blanks, brackets, braces, commas,
 quotes, dashes, percent signs and the length stay. Ids keep their form and differ where they differed, so that a session
-reads the same in URLs, prefixes and paths. Names PMS itself writes (`Plex Versions`, `temp-0.srt`) stay.
+reads the same in URLs, prefixes and paths. Names PMS itself writes (`Plex Versions`) stay; those of a session directory
+(`temp-0.srt`) stay in one only, since a film may be called Header.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _JOB_DIRECTORY = re.compile(r"plex-transcode-(.+)-([0-9a-f-]{36})")
 # A path inside a graph or a device: at its start or behind `=`, `'`, `:`, `,`, up to what ends an argument.
 _PATH_WITHIN = re.compile(r"(?<![^=':,\[\]])/(?:\\.|[^:,;\[\]'\\])+")
-_EXTENSION = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{1,4})(?:\.[0-9]{1,6}){0,2}(?:\.sidecar)?\Z")
+_EXTENSION = re.compile(r"\.(?:[a-z][a-z0-9]{1,4}|[A-Z][A-Z0-9]{1,4})(?:\.[0-9]{1,6}){0,2}(?:\.sidecar)?\Z")
 _TOKEN = re.compile(r"(X-Plex-Token=)[^&\s]*", re.I)
 
 #: Directories whose content is the same on every host.
@@ -30,10 +31,14 @@ _KNOWN_NAMES = frozenset(
         *("media", "library", "transcode", "data", "mnt", "srv", "home", "var", "lib", "tmp", "config"),
         *("Transcode", "Sessions", "Detection", "Library", "Application Support", "Plex Media Server", "Cache"),
         *("plexmediaserver", "Codecs", "Plex Versions", "Optimized for TV", "Optimized for Mobile", ".inProgress"),
-        *("Original Quality", "nullfile"),
+        "Original Quality",
     )
 )
-_STAGED = re.compile(r"(?:temp|sub|thumb|chunk|media|init|header)[-a-z]*[-0-9]*(?:%0\dd)?(?:\.[a-z0-9]{2,4})?\Z")
+#: Names PMS gives to files of a session directory.
+_STAGED = re.compile(
+    r"temp-\d+\.[a-z]{3}|(?:sub-)?(?:header|chunk-%0\dd)|(?:media|thumb)-%0\dd(?:\.[a-z0-9]{2,4})?|dash|nullfile"
+    r"|init-stream\$RepresentationID\$\.m4s|chunk-stream\$RepresentationID\$-\$Number%0\dd\$\.m4s"
+)
 _HARMLESS = re.compile(r"LANG|LC_[A-Z]+|TZ\Z")
 _LANGUAGES = ("language", "languageISO639")
 _GRAPHS = ("filter_complex", "vf", "af", "filter")
@@ -60,7 +65,10 @@ class Scrubber:
         """Return a path scrubbed, component by component."""
         if path.startswith(_PUBLIC):
             return path
-        return "/".join(map(self._component, path.split("/")))
+        *directories, name = path.split("/")
+        staged = not directories or _JOB_DIRECTORY.fullmatch(directories[-1])
+        name = name if staged and _STAGED.fullmatch(name) else self._component(name, _EXTENSION.search(name))
+        return "/".join((*map(self._component, directories), name))
 
     def _option(self, option: Option) -> Option:
         value = option.value
@@ -89,7 +97,7 @@ class Scrubber:
     def _file(self, text: str) -> str:
         if _URL.match(text):
             return self._url(text)
-        return self.path(text) if "/" in text or " " in text else text
+        return self.path(text)
 
     def _url(self, url: str) -> str:
         scheme, _, rest = url.partition("://")
@@ -104,15 +112,14 @@ class Scrubber:
         ids = "/".join(self.identity(part) for part in found.groups()[1:] if part)
         return f"{scheme}://{host}{path[: found.start(2)]}{ids}{path[found.end() :]}"
 
-    def _component(self, name: str) -> str:
-        if not name or name in _KNOWN_NAMES or _STAGED.match(name):
+    def _component(self, name: str, extension: re.Match[str] | None = None) -> str:
+        if not name or name in _KNOWN_NAMES:
             return name
         job = _JOB_DIRECTORY.fullmatch(name)
         if job is not None:
             return f"plex-transcode-{self.identity(job[1])}-{self.identity(job[2])}"
         if _UUID.fullmatch(name):
             return self.identity(name)
-        extension = _EXTENSION.search(name)
         stem = name[: extension.start()] if extension and extension.start() else name
         return masked(stem) + name[len(stem) :]
 

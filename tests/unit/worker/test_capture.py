@@ -83,6 +83,28 @@ def test_a_path_keeps_what_troubles_parsers(path: str, scrubbed: str) -> None:
     assert Scrubber().path(path) == scrubbed
 
 
+@pytest.mark.parametrize("name", ["temptation.mkv", "submarine-2010.mkv", "thumb.mkv", "header", "temp-0.srt"])
+def test_a_title_is_scrubbed_although_it_begins_as_a_name_plex_writes(name: str) -> None:
+    stem, dot, extension = name.partition(".")
+    assert Scrubber().path(f"/media/films/{name}") == f"/media/xxxxx/{masked(stem)}{dot}{extension}"
+    assert Scrubber().path(f"/media/{name}/x.mkv") == f"/media/{masked(name)}/x.mkv"
+    in_session = f"{masked(stem)}.mkv" if extension == "mkv" else name
+    assert Scrubber().path(f"{SESSION_DIR}/{name}").endswith(f"/{in_session}")
+
+
+NAMES = ("dash", "nullfile", "media-%05d.ts", "chunk-%05d", "sub-chunk-%05d", "thumb-%05d.jpeg", "temp-1.srt", "-")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_plex_writes_in_a_session_directory_stay(name: str) -> None:
+    words = ["-i", "temp-0.srt", "-media_seg_name", "chunk-stream$RepresentationID$-$Number%05d$.m4s", name]
+    assert Scrubber().words(words) == words
+
+
+def test_a_file_beside_ffmpeg_is_scrubbed_too() -> None:
+    assert Scrubber().words(["-i", "temptation.mkv", "My.Film"]) == ["-i", "xxxxxxxxxx.mkv", "Xx.Xxxx"]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "scrubbed"),
     [
@@ -132,7 +154,7 @@ def test_raw_keeps_everything(tmp_path: Path) -> None:
 
 def test_the_oldest_of_our_files_goes_first_and_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "argv-of-mine.txt").write_text("mine")
-    keeper, _ = capture(tmp_path, keep=3)
+    keeper, _ = capture(tmp_path, keep=3, raw=True)
     for number in range(8):
         keeper.take(request(["-i", "a", f"out{number}"]))
     keeper.flush()
