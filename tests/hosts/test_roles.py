@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -51,6 +52,13 @@ def test_the_fleet_secret_does_not_become_a_host_of_the_inventory(tmp_path: Path
     argv = ["ansible-inventory", "-i", str(tmp_path / "inventory"), "--list"]
     said = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
     assert set(said["_meta"]["hostvars"]) == {"plex", "worker1", "worker2"}
+
+
+def test_a_url_has_the_port_that_host_is_given_or_else_the_default_of_its_role() -> None:
+    filters = runpy.run_path(str(REPOSITORY / "roles/scaleplex_common/filter_plugins/scaleplex_names.py"))
+    hostvars = {"a": {"ansible_host": "10.0.0.6"}, "b": {"scaleplex_worker_port": 32500}}
+    urls = filters["scaleplex_urls"](["a", "b"], hostvars, "scaleplex_worker_port")
+    assert urls == ["http://10.0.0.6:32481", "http://b:32500"]
 
 
 @pytest.mark.parametrize("role", ROLES)

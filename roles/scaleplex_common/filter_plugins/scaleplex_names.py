@@ -1,6 +1,7 @@
 """Filters over names of variables, hosts and files of the control host."""
 
 import difflib
+import functools
 import hashlib
 from pathlib import Path
 
@@ -16,13 +17,19 @@ def nearest_names(unknown, known):
     return sentences
 
 
-def scaleplex_urls(hosts, hostvars, port):
-    """Return the URL of each host's service: its scaleplex_common_address, ansible_host or name, and the port."""
+@functools.cache
+def _default(variable):
+    """Return the default of a variable; those of roles are not among the variables of a host."""
+    return scaleplex_options(Path(__file__).resolve().parents[2])[variable]["default"]
+
+
+def scaleplex_urls(hosts, hostvars, port_variable):
+    """Return the URL of each host's service: its scaleplex_common_address, ansible_host or name, and its port."""
     urls = []
     for host in hosts:
         variables = hostvars[host]
         address = variables.get("scaleplex_common_address") or variables.get("ansible_host") or host
-        urls.append(f"http://{address}:{port}")
+        urls.append(f"http://{address}:{variables.get(port_variable, _default(port_variable))}")
     return urls
 
 
@@ -35,7 +42,7 @@ def scaleplex_options(roles):
 
 
 def scaleplex_sha1(path):
-    """Return the checksum of a file on the control host, as stat tells it for one on a host."""
+    """Return the checksum of a file on the control host."""
     return hashlib.sha1(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
 
 
