@@ -11,8 +11,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "bail": (
         (
             "The command was not understood well enough to be planned. It was only cleaned of what our ffmpeg cannot"
-            " parse. `burn:text` and `burn:bitmap` mean a subtitle would have to be drawn into the picture by an ffmpeg"
-            " that has no `inlineass`; a worker refuses those, so that the transcoder on the Plex host plays them."
+            " parse. `burn:text` means a subtitle would have to be drawn into the picture by an ffmpeg that has no"
+            " `inlineass`; a worker refuses it, so that the transcoder on the Plex host plays it."
         ),
         "bail:burn:text",
     ),

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from scaleplex.translator import Site, translate
+from scaleplex.cli.replay import pgs
+from scaleplex.ffmpeg import argv as language
+from scaleplex.translator import Site, facts, translate
 from tests.argvgen import Shape, build
 from tests.corpus import media, running
 from tests.corpus.media import Clip
@@ -147,3 +149,43 @@ def test_an_untagged_source_can_be_tone_mapped(clips: Path, tmp_path: Path) -> N
 def test_a_source_may_be_unknown(clips: Path, tmp_path: Path) -> None:
     placed, _ = running.place(build(SMALL), Clip("hevc", False, ("aac",), 3), clips, tmp_path)
     assert running.run(placed, None, tmp_path).code == 0
+
+
+@pytest.mark.parametrize("backend", ["sw", "vaapi"])
+@pytest.mark.parametrize("seek", [0, 12])
+def test_a_bitmap_subtitle_is_in_the_picture_while_it_is_shown(
+    backend: str, seek: float, clips: Path, tmp_path: Path
+) -> None:
+    shape = Shape("dash", backend, subtitle="burn-bitmap", width=320, height=180, segment=1, seek=seek)
+    words = build(shape)
+    clip = running.clip_for(facts.collect(language.parse(words), None), words, hdr=False)
+    assert "pgs" in clip.streams
+    placed, source = running.place(words, clip, clips, tmp_path)
+    done = running.run(placed, source, tmp_path)
+    assert running.missing(done, done.translation.facts) == []
+    times, light = box_luma(tmp_path / "session")
+    assert len(times) >= 48
+    assert times[0] == pytest.approx(seek, abs=0.1)
+    # ffmpeg moves such a subtitle on with the video's packets, which come as many frames early as they are reordered.
+    late = 5 / 24
+    for time, luma in zip(times, light, strict=True):
+        into = time % 1
+        if pgs.SHOWN[0] + late < into < pgs.SHOWN[1]:
+            assert luma > 225, time
+        elif not pgs.SHOWN[0] < into < pgs.SHOWN[1] + late:
+            assert luma < 215, time
+
+
+def box_luma(session: Path) -> tuple[list[float], list[float]]:
+    """Return the time of every frame of a DASH job and the mean luma inside the subtitle's box."""
+    film = session / "film.mp4"
+    parts = [session / "init-stream0.m4s", *sorted(session.glob("chunk-stream0-*.m4s"))]
+    film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = probe(film, "-show_frames", "-show_entries", "frame=pts_time", "-select_streams", "v")["frames"]
+    left, top, width, height = pgs.BOX
+    crop = f"crop={width}:{height}:{left}:{top},format=gray"
+    words = [media.tool(), "-v", "error", "-i", film, "-vf", crop, "-fps_mode", "passthrough", "-f", "rawvideo", "-"]
+    pixels = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout
+    size = width * height
+    light = [sum(pixels[at : at + size]) / size for at in range(0, len(pixels), size)]
+    return [float(frame["pts_time"]) for frame in frames], light

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaleplex.cli.replay import av1
+from scaleplex.cli.replay import av1, pgs
 from scaleplex.common.errors import ScaleplexError
 from scaleplex.ffmpeg import specifier
 from scaleplex.translator import Facts
@@ -39,6 +39,7 @@ _AUDIO = {
 _ENCODERS = {"mp3": "libmp3lame"}
 _STEREO = ("opus", "mp3")
 _TEXT = ("srt", "ass")
+_SUBTITLES = (*_TEXT, "pgs")
 
 
 class ClipNotMade(ScaleplexError):
@@ -54,7 +55,7 @@ class Clip:
     Attributes:
         video: codec of stream 0.
         hdr: ten bits, PQ, BT.2020.
-        streams: kind of each stream from index 1 on: an audio codec, `srt` or `ass`.
+        streams: kind of each stream from index 1 on: an audio codec, `srt`, `ass` or `pgs`.
         suffix: `mkv`, or `mp4` where streams are named by container id.
     """
 
@@ -79,7 +80,7 @@ def clip_for(facts: Facts, words: Sequence[str]) -> Clip:
         kinds[_index(sound.pad)] = _sound(sound.decoder)
     subtitle = specifier.parse_pad(facts.subtitle.pad or "")
     if subtitle is not None and subtitle.file == 0:
-        kinds.setdefault(_index(facts.subtitle.pad), "ass" if facts.subtitle.codec in ("ass", "ssa") else "srt")
+        kinds.setdefault(_index(facts.subtitle.pad), _subtitle(facts))
     kinds.pop(0, None)
     streams = tuple(kinds.get(index, "aac") for index in range(1, max(kinds, default=0) + 1))
     hint = facts.video.decoder if facts.video else next((w for w in words if w in ("libdav1d", *_VIDEO)), None)
@@ -103,6 +104,12 @@ def _index(pad: str | None) -> int:
     return 3 if parsed.specifier.index is None else parsed.specifier.index
 
 
+def _subtitle(facts: Facts) -> str:
+    if facts.subtitle.mode == "burn-bitmap":
+        return "pgs"
+    return "ass" if facts.subtitle.codec in ("ass", "ssa") else "srt"
+
+
 def _sound(decoder: str | None) -> str:
     name = (decoder or "ac3").removesuffix("_eae")
     return name if name in _AUDIO else "aac"
@@ -119,24 +126,28 @@ def make(ffmpeg: Path, clip: Clip, room: Path) -> Path:
         return path
     base = _base(ffmpeg, clip, room)
     text = subtitles(room / f"cues-{clip.seconds}.srt", clip.seconds)
+    inputs: list[str | Path] = ["-stream_loop", "-1", "-t", str(clip.seconds), "-i", base, "-i", text]
+    if "pgs" in clip.streams:
+        inputs += ["-i", _boxes(room / f"cues-{clip.seconds}.sup", clip.seconds)]
     maps, sound, codecs = ["-map", "0:v"], 0, ["-c", "copy"]
     for place, kind in enumerate(clip.streams):
-        if kind in _TEXT:
+        if kind == "pgs":
+            maps += ["-map", "2:s"]
+        elif kind in _TEXT:
             maps += ["-map", "1:s"]
             codecs += [f"-c:{place + 1}", "mov_text" if clip.suffix == "mp4" else kind]
         else:
             maps += ["-map", f"0:a:{sound}"]
             sound += 1
     part = path.with_suffix(f".part.{clip.suffix}")
-    loop = ["-stream_loop", "-1", "-t", str(clip.seconds)]
-    _run(ffmpeg, *loop, "-i", base, "-i", text, *maps, *codecs, "-strict", "-2", "-t", str(clip.seconds), part)
+    _run(ffmpeg, *inputs, *maps, *codecs, "-strict", "-2", "-t", str(clip.seconds), part)
     part.rename(path)
     return path
 
 
 def _base(ffmpeg: Path, clip: Clip, room: Path) -> Path:
     """Encode two seconds of video and audio."""
-    sounds = [kind for kind in clip.streams if kind not in _TEXT]
+    sounds = [kind for kind in clip.streams if kind not in _SUBTITLES]
     path = room / f"base-{clip.video}-{clip.hdr}-{'-'.join(sounds)}.mkv"
     if path.exists():
         return path
@@ -165,6 +176,13 @@ def subtitles(path: Path, seconds: int) -> Path:
             for n in range(first, max(seconds, first + 1))
         ]
         path.write_text("\n".join(cues), encoding="utf-8")
+    return path
+
+
+def _boxes(path: Path, seconds: int) -> Path:
+    """Write a bitmap subtitle with a box in each of the last seconds."""
+    if not path.exists():
+        path.write_bytes(pgs.sup(max(0, seconds - _CUE_SECONDS), seconds))
     return path
 
 

@@ -56,8 +56,9 @@ def _graph_doubt(video: Video) -> Bail | None:
 
 
 def _picture_doubt(facts: Facts, video: Video, site: Site) -> Bail | None:
-    if facts.subtitle.mode.startswith("burn-") and not site.burn:
-        return Bail(facts.subtitle.mode.replace("-", ":"))
+    # A bitmap is laid over with `overlay`, which every ffmpeg has; text needs our `inlineass`.
+    if facts.subtitle.mode == "burn-text" and not site.burn:
+        return Bail("burn:text")
     if not plain(video.width) or not plain(video.height):
         return Bail("size", "-filter_complex")
     return None

@@ -78,7 +78,7 @@ class HardwareBackend(base.Backend):
             software = replace(sw.plan(self.name, facts, source), notes=choice.notes)
             return self._decoding(software, choice, site.hardware, None) if choice.decode else software
         method = self.method(video, source, site.hardware) if video.tonemap else None
-        made = self._video(facts, video, source, site.hardware, choice, method)
+        made = self._video(facts, video, source, site, choice, method)
         return self._decoding(Plan(self.name, video=made, notes=choice.notes), choice, site.hardware, method)
 
     def _decoding(self, plan: Plan, choice: Choice, hardware: Hardware, method: str | None) -> Plan:
@@ -97,7 +97,7 @@ class HardwareBackend(base.Backend):
         facts: Facts,
         video: Video,
         source: Source | None,
-        hardware: Hardware,
+        site: Site,
         choice: Choice,
         method: str | None,
     ) -> VideoPlan:
@@ -105,10 +105,10 @@ class HardwareBackend(base.Backend):
         ten_bit = video.ten_bit and codec == "hevc"
         picture = _Picture(self, video, source, ten_bit, choice.decode)
         picture.prepare(method)
-        picture.draw(facts.subtitle, self.draws(hardware))
+        picture.draw(facts.subtitle, site.burn and self.draws(site.hardware))
         picture.finish(video.gate)
         options = dict(video.options)
-        swaps, rate = self.rate(options, written_for, hardware)
+        swaps, rate = self.rate(options, written_for, site.hardware)
         # Apple's decoders refuse HEVC of any profile with ten bits but Main 10.
         profile = (Setting("profile", "main10"),) if ten_bit else ()
         return VideoPlan(

@@ -106,11 +106,13 @@ def test_a_gate_follows_a_bitmap_laid_over_in_memory() -> None:
     )
 
 
-@pytest.mark.parametrize("site", [{"burn": False}, {}])
-def test_without_a_filter_that_draws_a_burn_is_refused(site: dict[str, bool]) -> None:
-    text = made(job(G8.format("nv12", "font_size=54"), 4), **site)
-    bitmap = made(job(G11.format("nv12"), 4), **site)
-    assert (text.bail, bitmap.bail) == (("burn:text", "burn:bitmap") if site else (None, None))
+def test_without_a_filter_that_draws_text_is_refused_and_bitmaps_are_laid_over_in_memory() -> None:
+    text, bitmap = job(G8.format("nv12", "font_size=54"), 4), job(G11.format("nv12"), 4)
+    assert made(text, burn=False).bail == "burn:text"
+    assert "inlineass" in (graph(made(bitmap)) or "")
+    over = graph(made(bitmap, burn=False)) or ""
+    assert "inlineass" not in over
+    assert over.endswith("overlay[3];[3]format=nv12,hwupload[4]")
 
 
 @pytest.mark.parametrize(("driver", "draws"), [("iHD", False), ("radeonsi", True), ("radeonsi", False)])

@@ -155,7 +155,6 @@ def test_copied_video_keeps_its_codec_and_loses_devices() -> None:
         ("-version", "no-input"),
         ("-i a", "no-output"),
         (job("[0:0]scale=w=2:h=2[0];[0]inlineass=font_size=54[1]", "libx264", 1), "burn:text"),
-        (job("[0:3]scale=2:2[0];[0:0]scale=w=2:h=2[1];[1][0]overlay[2]", "libx264"), "burn:bitmap"),
         (job("[0:0]subtitles=filename=x[0]", "libx264", 0), "filter:subtitles"),
         (job("[0:0]yadif[0]", "libx264", 0), "filter:yadif"),
         (job("[0:0]scale=w=2:h=2:force_original_aspect_ratio=decrease[0]", "libx264", 0), "filter:scale"),

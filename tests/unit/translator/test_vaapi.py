@@ -163,7 +163,8 @@ def test_software_decoding_is_uploaded_before_tone_mapping() -> None:
         "-codec:0 mpeg4",
     )
     done = made(text)
-    assert graph(done) == f"[0:0]format=p010,hwupload[0];[0]scale_vaapi=w=2:h=2:format=p010,{OPENCL.format('mobius')}[1]"
+    mapped = OPENCL.format("mobius")
+    assert graph(done) == f"[0:0]format=p010,hwupload[0];[0]scale_vaapi=w=2:h=2:format=p010,{mapped}[1]"
     assert "tonemap:tonemap=mobius->tonemap_opencl=mobius" in done.labels
 
 
