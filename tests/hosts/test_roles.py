@@ -96,11 +96,27 @@ def test_a_unit_tells_when_it_is_ready_and_takes_the_secret_as_a_credential(unit
     assert "\nLoadCredential=fleet-secret:/etc/scaleplex/fleet-secret\n" in text
 
 
-def test_the_worker_waits_for_its_mounts_and_may_write_to_the_transcode_directory_only() -> None:
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_service_sees_nothing_of_its_host_that_the_unit_does_not_name(unit: Path) -> None:
+    text = unit.read_text()
+    assert "\nTemporaryFileSystem=/:ro /run:ro\n" in text
+    assert "\nProtectSystem=" not in text  # systemd would drop the empty root for it
+
+
+def test_the_worker_waits_for_its_mounts_and_the_unit_lets_it_write_to_its_state_only() -> None:
     text = (REPOSITORY / "systemd/scaleplex-worker.service").read_text()
     assert "\nRequiresMountsFor=/transcode /media\n" in text
-    assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == ["-/transcode"]
+    assert re.findall(r"^BindPaths=(.*)$", text, re.MULTILINE) == ["/dev", "/var/lib/scaleplex-worker"]
     assert re.findall(r"^DeviceAllow=(.*)$", text, re.MULTILINE) == ["char-drm rw"]
+
+
+def test_an_ffmpeg_that_is_killed_for_its_memory_ends_no_other_film() -> None:
+    text = (REPOSITORY / "systemd/scaleplex-worker.service").read_text()
+    assert "\nOOMPolicy=continue\n" in text
+    assert (
+        f"\nMemoryMax={load(REPOSITORY / 'roles/scaleplex_worker/defaults/main.yml')['scaleplex_worker_memory_max']}\n"
+        in text
+    )
 
 
 def test_the_job_to_paste_into_prometheus_is_the_one_of_the_file() -> None:

@@ -81,7 +81,7 @@ def _written_there(root: Path, account: Account, url: str, secret: Secret | None
         return [
             problem(
                 f"worker {url} cannot write into the transcode directory: {reply.detail}",
-                "Run the worker with Plex's uid and gid, and let its mount and its unit (ReadWritePaths=) allow it.",
+                "Run the worker with Plex's uid and gid, and let its mount and its unit (BindPaths=) allow it.",
             )
         ]
     seen = marker_as(account, "look", root, name, wait_ms)
@@ -166,6 +166,11 @@ def same_directories(root: Path | None, storages: dict[str, Reply]) -> list[Find
 def _same_directory(item: dict[str, Any], url: str) -> Finding:
     path = Path(str(item["path"]))
     fix = f"Mount the same export at {path} on both hosts."
+    if item.get("unreadable"):
+        return problem(
+            f"worker {url} may not read films: {item['unreadable']}",
+            "Put the group that may (ls -ln there) into scaleplex_worker_groups and run site.yml.",
+        )
     if item["inode"] is None:
         return problem(f"{path} is not there on worker {url}", fix)
     try:
