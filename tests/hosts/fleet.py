@@ -76,12 +76,13 @@ class Fleet:
 
 
 @contextmanager
-def fleet(names: dict[str, dict[str, Any]], directory: Path) -> Iterator[Fleet]:
+def fleet(names: dict[str, dict[str, Any]], directory: Path, **more: Any) -> Iterator[Fleet]:
     """Bring hosts up, take them down afterwards.
 
     Args:
         names: the hosts, and what their spec adds.
         directory: for the inventory and the fleet secret.
+        more: what the spec of the run adds.
     """
     run_id, net = os.environ["SCALEPLEX_HOSTS_RUN"], os.environ["SCALEPLEX_HOSTS_NET"]
     share = Path(os.environ["SCALEPLEX_HOSTS_SHARE"])
@@ -95,9 +96,8 @@ def fleet(names: dict[str, dict[str, Any]], directory: Path) -> Iterator[Fleet]:
         "debs": os.environ["SCALEPLEX_HOSTS_DEBS"],
         "wheels": os.environ["SCALEPLEX_HOSTS_WHEELS"],
         "bind_ro": [f"{os.environ['SCALEPLEX_HOSTS_PLEX']}:/opt/plex"],
-        "hosts": {
-            name: {"address": f"{net}.{number}", **more} for number, (name, more) in enumerate(names.items(), 10)
-        },
+        "hosts": {name: {"address": f"{net}.{number}", **own} for number, (name, own) in enumerate(names.items(), 10)},
+        **more,
     }
     lifecycle.down(run_id)
     made = lifecycle.up(spec)
