@@ -4,6 +4,7 @@ All of it is signed. Markers have names of one fixed form and a directory of the
 asked for a job nobody runs (``protocol.relay_probe``), which is less than any task may make this worker do.
 """
 
+import itertools
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from scaleplex.protocol.signing import wall_clock_ms
 from scaleplex.worker.config import WorkerConfig
 
 HINT = "See docs/reference/protocol."
+FILES_MOST = 1000
 
 
 def add_routes(app: falcon.App[falcon.Request, falcon.Response], config: WorkerConfig, secret: Secret | None) -> None:
@@ -40,7 +42,7 @@ class Storage:
             "uid": os.geteuid(),
             "gid": os.getegid(),
             "transcode_root": _directory(self._config.transcode_root),
-            "media_roots": [_directory(path) for path in self._config.media_roots],
+            "media_roots": [{**_directory(path), "unreadable": unreadable(path)} for path in self._config.media_roots],
         }
 
 
@@ -95,6 +97,20 @@ def _directory(path: Path) -> dict[str, object]:
     except OSError:
         inode = None
     return {"path": str(path), "inode": inode}
+
+
+def unreadable(root: Path) -> str | None:
+    """Return what keeps this worker from the films below a directory, None when it can open one of the first."""
+    failed: list[OSError] = []
+    paths = (os.path.join(where, name) for where, _, names in os.walk(root, onerror=failed.append) for name in names)
+    for path in itertools.islice(paths, FILES_MOST):
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        except OSError as exc:
+            failed.append(exc)
+        else:
+            return None
+    return next((f"{exc.filename}: {exc.strerror}" for exc in failed if isinstance(exc, PermissionError)), None)
 
 
 def _name(given: object) -> str:

@@ -56,6 +56,27 @@ def test_a_uid_that_belongs_to_somebody_else_on_a_worker_is_refused(hosts: Fleet
     assert played.says(f"On worker2 the uid {uid} of Plex's user belongs to bob")
 
 
+def test_a_gid_that_belongs_to_another_group_on_a_worker_is_refused(hosts: Fleet) -> None:
+    gid = hosts.execute("plex", "id", "-g", "plex").strip()
+    hosts.execute("worker2", "groupadd", "--gid", gid, "docker")
+    try:
+        played = refused(hosts)
+    finally:
+        hosts.execute("worker2", "groupdel", "docker")
+    assert played.says(f"On worker2 the gid {gid} of Plex's user belongs to the group docker")
+
+
+def test_a_group_that_is_not_there_is_named(hosts: Fleet) -> None:
+    played = refused(hosts, scaleplex_worker_groups=["films", "3000"])
+    assert played.says("There is no group films on worker1. Put the group's number")
+
+
+def test_films_to_export_that_are_not_there_are_named(hosts: Fleet) -> None:
+    roots = ["/media", "/srv/films"]
+    played = refused(hosts, scaleplex_nfs_mode="server", scaleplex_common_media_roots=roots)
+    assert played.says("plex is to export /srv/films, and there is no such directory")
+
+
 def test_a_transcode_directory_plexs_user_may_not_write_to_is_refused(hosts: Fleet) -> None:
     hosts.execute("plex", "chown", "root:root", "/transcode")
     try:

@@ -120,8 +120,8 @@ STORAGE = (
         lambda host: storage.owner(host.transcode_root(), host.writer()),
     ),
     Check(
-        "storage.directories", (PLEX_HOST,), "a path that is another directory on a worker than here",
-        "Mount the same export on both hosts.", _same_directories,
+        "storage.directories", (PLEX_HOST,), "a path that is another directory on a worker, or films it may not read",
+        "Mount the same export on both hosts; set scaleplex_worker_groups.", _same_directories,
     ),
     Check(
         "storage.shared", (PLEX_HOST,),

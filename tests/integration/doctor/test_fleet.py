@@ -169,6 +169,15 @@ def test_a_copy_with_the_same_content_is_not_the_same_file(fleet: Fleet, tmp_pat
     assert "another directory" in found[1].seen
 
 
+def test_a_worker_that_may_not_read_films_is_told_to_be_put_into_their_group(fleet: Fleet) -> None:
+    storages = {fleet.worker.url: survey.ask("GET", fleet.worker.url + "/doctor/storage", Secret(SECRET))}
+    storages[fleet.worker.url].body["media_roots"][0]["unreadable"] = "/media/films: Permission denied"
+    found = shared.same_directories(fleet.transcode, storages)
+    assert [finding.severity for finding in found] == ["ok", "problem"]
+    assert "/media/films" in found[1].seen
+    assert "scaleplex_worker_groups" in found[1].fix
+
+
 def test_a_worker_with_another_uid_than_plex_is_a_problem(fleet: Fleet, other: Account) -> None:
     fleet.transcode.chmod(0o777)  # both may write, so that the owner is all that differs
     try:

@@ -34,7 +34,7 @@ def test_the_doctor_is_answered_only_when_it_signs(fleet: Fleet) -> None:
 def test_a_worker_tells_its_directories_and_its_account(fleet: Fleet) -> None:
     answer = fleet.worker.request("GET", "/doctor/storage").json
     assert answer["transcode_root"] == {"path": str(fleet.transcode), "inode": fleet.transcode.stat().st_ino}
-    assert answer["media_roots"] == [{"path": str(fleet.media), "inode": fleet.media.stat().st_ino}]
+    assert answer["media_roots"] == [{"path": str(fleet.media), "inode": fleet.media.stat().st_ino, "unreadable": None}]
     assert (answer["uid"], answer["gid"]) == (os.geteuid(), os.getegid())
 
 
