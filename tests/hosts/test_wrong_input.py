@@ -68,7 +68,7 @@ def test_a_gid_that_belongs_to_another_group_on_a_worker_is_refused(hosts: Fleet
 
 def test_a_group_that_is_not_there_is_named(hosts: Fleet) -> None:
     played = refused(hosts, scaleplex_worker_groups=["films", "3000"])
-    assert played.says("There is no group films on worker1. Put the group's number")
+    assert played.says("There is no group films and no group 3000 on worker1. Make it there")
 
 
 def test_films_to_export_that_are_not_there_are_named(hosts: Fleet) -> None:
