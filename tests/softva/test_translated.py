@@ -36,9 +36,9 @@ QUICK = (
 
 
 def served(shape: Shape) -> bool:
-    """Return whether a job can run here: no text is drawn, and none of an MP4 is copied where it cannot go."""
-    copied = shape.hex_ids and shape.subtitle in ("soft", "sidecar-file")
-    return shape.subtitle not in ("burn-text", "burn-staged") and not copied
+    """Return whether a job can run here: no text is drawn, and an MP4's subtitle is neither copied nor a bitmap."""
+    unfit = shape.hex_ids and shape.subtitle in ("soft", "sidecar-file", "burn-bitmap")
+    return shape.subtitle not in ("burn-text", "burn-staged") and not unfit
 
 
 SAMPLE = [shape for shape in matrix() if served(shape)][::37]  # for the full tier

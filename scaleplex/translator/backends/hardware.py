@@ -73,12 +73,13 @@ class HardwareBackend(base.Backend):
         if video is None:
             return sw.plan(self.name, facts, source)
         codec, _ = codecs.VIDEO_ENCODERS[video.encoder or ""]
-        choice = choose(facts, video, source, site, video.ten_bit and codec == "hevc")
+        draws = site.burn and self.draws(site.hardware)
+        choice = _spared(choose(facts, video, source, site, video.ten_bit and codec == "hevc"), facts, draws)
         if not choice.encode:
             software = replace(sw.plan(self.name, facts, source), notes=choice.notes)
             return self._decoding(software, choice, site.hardware, None) if choice.decode else software
         method = self.method(video, source, site.hardware) if video.tonemap else None
-        made = self._video(facts, video, source, site, choice, method)
+        made = self._video(facts, video, source, site.hardware, choice, method, draws)
         return self._decoding(Plan(self.name, video=made, notes=choice.notes), choice, site.hardware, method)
 
     def _decoding(self, plan: Plan, choice: Choice, hardware: Hardware, method: str | None) -> Plan:
@@ -97,18 +98,19 @@ class HardwareBackend(base.Backend):
         facts: Facts,
         video: Video,
         source: Source | None,
-        site: Site,
+        hardware: Hardware,
         choice: Choice,
         method: str | None,
+        draws: bool,
     ) -> VideoPlan:
         codec, written_for = codecs.VIDEO_ENCODERS[video.encoder or ""]
         ten_bit = video.ten_bit and codec == "hevc"
         picture = _Picture(self, video, source, ten_bit, choice.decode)
         picture.prepare(method)
-        picture.draw(facts.subtitle, site.burn and self.draws(site.hardware))
+        picture.draw(facts.subtitle, draws)
         picture.finish(video.gate)
         options = dict(video.options)
-        swaps, rate = self.rate(options, written_for, site.hardware)
+        swaps, rate = self.rate(options, written_for, hardware)
         # Apple's decoders refuse HEVC of any profile with ten bits but Main 10.
         profile = (Setting("profile", "main10"),) if ten_bit else ()
         return VideoPlan(
@@ -121,6 +123,16 @@ class HardwareBackend(base.Backend):
             picture.overlay,
             picture.binds,
         )
+
+
+def _spared(choice: Choice, facts: Facts, draws: bool) -> Choice:
+    """Leave AV1 to the processor under an overlay: while that waits for the sparse subtitle, frames pile up.
+
+    ffmpeg gives AV1 a fixed number of surfaces, and the GPU's decoder fails once they are all held.
+    """
+    if not choice.decode or choice.codec != "av1" or facts.subtitle.mode != "burn-bitmap" or draws:
+        return choice
+    return replace(choice, decode=False, notes=(*choice.notes, ("fallback", "decode:av1:overlay")))
 
 
 class _Picture:

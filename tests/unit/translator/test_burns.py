@@ -115,6 +115,14 @@ def test_without_a_filter_that_draws_text_is_refused_and_bitmaps_are_laid_over_i
     assert over.endswith("overlay[3];[3]format=nv12,hwupload[4]")
 
 
+@pytest.mark.parametrize(("codec", "decodes"), [("hevc", True), ("av1", False)])
+def test_av1_under_an_overlay_is_decoded_by_the_processor(codec: str, decodes: bool) -> None:
+    text = job(G11.format("nv12"), 4).replace("-codec:0 hevc", f"-codec:0 {codec}")
+    assert ("-hwaccel:0" in made(text, burn=False).argv) is decodes
+    assert "-hwaccel:0" in made(text).argv
+    assert ("fallback:decode:av1:overlay" in made(text, burn=False).labels) is not decodes
+
+
 @pytest.mark.parametrize(("driver", "draws"), [("iHD", False), ("radeonsi", True), ("radeonsi", False)])
 def test_surfaces_are_drawn_on_only_by_a_driver_that_blends(driver: str, draws: bool) -> None:
     text = job(G8.format("nv12", STYLE), 4, more="-map_inlineass 0:3")

@@ -41,6 +41,8 @@ def test_a_burn_changes_the_burn(shape: Shape, target: str, hardware: Hardware, 
     # Where a worker cannot draw on surfaces, frames are fetched for it; a staged file is an input, a bitmap is scaled.
     allowed = {"burn", "files", "tonemap"} if burn != "burn-bitmap" else {"burn", "files", "tonemap", "scale"}
     memory = target != "sw" and (hardware.driver == "radeonsi" or not hardware.draws)
+    # AV1 is not decoded by a GPU under a bitmap that is laid over in memory.
+    allowed |= {"decode"} if burn == "burn-bitmap" and shape.codec == "av1" else set()
     changed = differs(plain, replace(plain, subtitle=burn), target, hardware)
     assert changed <= (allowed if memory or target == "sw" else {"burn", "files"}) | {"seek"}
     assert "burn" in changed
