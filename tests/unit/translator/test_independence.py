@@ -55,7 +55,9 @@ def test_tone_mapping_changes_tone_mapping(shape: Shape, target: str, hardware: 
     assume(encoded(shape))
     plain = replace(shape, tonemap=None, ten_bit=False)
     changed = differs(plain, replace(plain, tonemap=curve), target, hardware)
-    assert changed <= {"tonemap", "devices"}
+    # What the processor decodes and tone maps it scales too.
+    scaled = {"scale"} if shape.codec == "av1" and shape.subtitle == "burn-bitmap" else set()
+    assert changed <= {"tonemap", "devices"} | scaled
     assert "tonemap" in changed
     assert ("devices" in changed) is (target == "vaapi" and hardware.driver != "radeonsi")
 
