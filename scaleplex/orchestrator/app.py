@@ -71,7 +71,7 @@ def build(config: OrchestratorConfig, secret: Secret | None, log: Log) -> Orches
 
     verify = Verifier(secret.reveal()) if secret is not None else None
     app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready)
-    app.add_route("/placement", Placements(fleet, discovery, superseder, meters))
+    app.add_route("/placement", Placements(fleet, discovery, superseder, meters, log))
     app.add_route("/register", Registrations(fleet))
     app.add_route("/workers", Workers(fleet))
     app.add_route("/sessions", Sessions(fleet))

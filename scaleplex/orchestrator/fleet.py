@@ -63,7 +63,7 @@ class Fleet:
         ticket = wire.make_ticket(
             self._secret, wire.authority(worker.url), request.session, request.job, request.attempt, expires_ms
         )
-        return Placed(Placement(worker.url, ticket, worker.backend), obsolete)
+        return Placed(Placement(worker.url, ticket, worker.backend, decision.reason), obsolete)
 
     def vouch(self, source: str, urls: Iterable[str], for_seconds: float = float("inf")) -> None:
         """Note the workers that a source names."""

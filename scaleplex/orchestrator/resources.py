@@ -10,6 +10,7 @@ import falcon
 
 from scaleplex.common.config import url as parse_url
 from scaleplex.common.errors import BadField, NotFound, ScaleplexError
+from scaleplex.common.log import Log
 from scaleplex.common.service import json_body
 from scaleplex.orchestrator import page
 from scaleplex.orchestrator.discovery import Discovery
@@ -43,11 +44,12 @@ class AfterSending:
 class Placements:
     """``POST /placement``: a worker for a job, without waiting for anybody."""
 
-    def __init__(self, fleet: Fleet, discovery: Discovery, superseder: Superseder, meters: Meters) -> None:
+    def __init__(self, fleet: Fleet, discovery: Discovery, superseder: Superseder, meters: Meters, log: Log) -> None:
         self._fleet = fleet
         self._discovery = discovery
         self._superseder = superseder
         self._meters = meters
+        self._log = log
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         request = PlacementRequest.from_json(json_body(req))
@@ -58,10 +60,15 @@ class Placements:
             placed = self._fleet.place(request)
         except ScaleplexError as exc:
             self._meters.placements.add(outcome=exc.code)
+            self._log.info("job not placed", **_story(request), outcome=exc.code, detail=exc.detail)
             raise
         finally:
             self._meters.placement_seconds.observe(time.perf_counter() - started_s)
         self._meters.placements.add(outcome="placed")
+        chosen = placed.placement
+        self._log.info(
+            "job placed", **_story(request), worker=chosen.worker, backend=chosen.backend, reason=chosen.reason
+        )
         body = json.dumps(placed.placement.to_json()).encode()
         # The older job must not end before the newer one has a worker.
         resp.stream = AfterSending(body, lambda: self._superseder.end(placed.superseded, request.job))
@@ -186,3 +193,8 @@ def _check(request: PlacementRequest) -> None:
         raise BadField(f"The field 'attempt' is {request.attempt}.", "It must be 1 or more.")
     if request.kind not in KINDS:
         raise BadField(f"The field 'kind' is {request.kind[:40]!r}.", f"It must be one of {', '.join(KINDS)}.")
+
+
+def _story(request: PlacementRequest) -> dict[str, object]:
+    """Return what a journal line says of a job; its ids were checked."""
+    return {"session": request.session, "job": request.job, "attempt": request.attempt, "kind": request.kind}

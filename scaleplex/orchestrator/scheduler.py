@@ -16,6 +16,14 @@ AFFINITY = 0.15
 # What a load average of twice the cores counts, as a share of the cap.
 OVERLOAD = 0.25
 SOFTWARE = "sw"
+# Why a worker was chosen, one word for the journal. The last four follow the order of `_rank`.
+ONLY_ONE = "only-one"
+SAME_SESSION = "same-session"
+CODECS = "gpu-codecs"
+LEAST_LOADED = "least-loaded"
+HARDWARE = "hardware-encoder"
+TURN = "longest-unused"
+RANKED = (CODECS, LEAST_LOADED, HARDWARE, TURN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +58,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The worker that takes the job."""
+    """The worker that takes the job; ``reason`` says in one word what set it apart from the next best."""
 
     worker: Candidate
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,8 @@ def choose(candidates: Iterable[Candidate], request: PlacementRequest) -> Choice
             reasons[candidate.url] = reason
     if not able:
         return Nobody(reasons)
-    return Choice(min(able, key=lambda candidate: _rank(candidate, request)))
+    chosen = min(able, key=lambda candidate: _rank(candidate, request))
+    return Choice(chosen, _reason(chosen, able, request))
 
 
 def why_not(candidate: Candidate, request: PlacementRequest, excluded: set[str]) -> str | None:
@@ -104,6 +114,17 @@ def lacks(candidate: Candidate, needs: Needs) -> bool:
     encode = needs.encode and (f"{needs.encode}:10" if needs.ten_bit else needs.encode)
     lists = ((needs.decode, candidate.decoders), (encode, candidate.encoders))
     return any(bool(wanted) and wanted not in able for wanted, able in lists)
+
+
+def _reason(chosen: Candidate, able: list[Candidate], request: PlacementRequest) -> str:
+    others = [_rank(candidate, request) for candidate in able if candidate is not chosen]
+    if not others:
+        return ONLY_ONE
+    mine, next_best = _rank(chosen, request), min(others)
+    word = next((word for word, own, other in zip(RANKED, mine, next_best, strict=False) if own != other), TURN)
+    if word == LEAST_LOADED and chosen.has_served and mine[1] + AFFINITY >= next_best[1]:
+        return SAME_SESSION  # by its load alone it would not have been better
+    return word
 
 
 def _rank(candidate: Candidate, request: PlacementRequest) -> tuple[bool, float, bool, int, str]:

@@ -59,6 +59,7 @@ class Placement(Message):
     worker: str
     ticket: str
     backend: str
+    reason: str = ""  # why this worker, one word of orchestrator.scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class TaskRequest(Message):
     env: dict[str, str] = field(default_factory=dict)
     callback: str | None = None
     plex_pass: bool = False  # whether the Plex host has a subscription; without one software stays software
+    reason: str = ""  # why this worker, as the placement said; for the worker's journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ def run_attempt(
         if found is None:
             return None
         worker, task["ticket"] = found
+        task["reason"] = search.reason
         task["callback"] = callback_base(spawn, settings, secret, task)
         body = wire.dump_json(task).encode()
         if len(body) > wire.TASK_MAX_BYTES:

@@ -27,6 +27,7 @@ class Search:
         self._static = settings.workers[start:] + settings.workers[:start]
         self._excluded: list[str] = []
         self.failures: list[str] = []
+        self.reason = ""  # why the worker found last was chosen, for its journal
         self.restart()
 
     def restart(self) -> None:
@@ -61,6 +62,7 @@ class Search:
                 del self._orchestrators[0]
         for worker in self._static:
             if worker not in self._excluded and self.seconds_left() > 0:
+                self.reason = "static-list"
                 return worker, self._ticket(worker)
         return None
 
@@ -80,6 +82,7 @@ class Search:
             raise ValueError(f"answered {status} {answer.get('error')}: {answer.get('detail')}")
         if worker in self._excluded:
             raise ValueError(f"offered {worker} again")
+        self.reason = str(answer.get("reason") or "")
         return worker, ticket
 
     def _ticket(self, worker: str) -> str:

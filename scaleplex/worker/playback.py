@@ -70,6 +70,7 @@ class Playback:
         shim: socket.socket | None,
         grace_seconds: float,
         on_spawned: Callable[[Task], None],
+        on_throttle: Callable[[Task], None],
         on_end: Callable[[Task, Exit], None],
     ) -> None:
         self._task = task
@@ -79,6 +80,7 @@ class Playback:
         self._shim = shim
         self._grace_seconds = grace_seconds
         self._on_spawned = on_spawned
+        self._on_throttle = on_throttle
         self._on_end = on_end
         self._child: process.Child | None = None
         self._ended: process.Ended | None = None
@@ -310,7 +312,9 @@ class Playback:
         if child is None or not self._seen_progress or task.want_throttle == task.watch.throttled:
             return
         task.watch.throttled = task.want_throttle
+        task.watch.throttles += task.want_throttle
         child.signal_leader(signal.SIGUSR1 if task.want_throttle else signal.SIGUSR2)
+        self._on_throttle(task)
 
     # --- frames and the end -----------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class Runner:
             shim=shim,
             grace_seconds=self.config.stop_grace_seconds,
             on_spawned=self._spawned,
+            on_throttle=self.supervisor.throttled,
             on_end=self._ended,
         )
 
@@ -95,6 +96,7 @@ class Runner:
             self.metrics.spawn.observe(task.watch.spawn_seconds)
         if task.watch.pid is not None:
             self.pid_files.write(task.claim.job, task.claim.attempt, task.watch.pid, task.prepared.cwd)
+        self.supervisor.started(task, self.equipment().backend)
 
     def _ended(self, task: Task, exit_: Exit) -> None:
         self.pid_files.remove(task.claim.job, task.claim.attempt)

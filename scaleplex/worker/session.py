@@ -106,10 +106,12 @@ class Exit:
 
 
 NO_SPACE = "No space left on device"
+# Plex ends a film by killing the shim: the normal end of what somebody stopped watching, and no failure.
+STOPPED = "stopped"
 _STOPPED = {
-    Event.SHIM_GONE: ("killed", "The Plex host closed the connection."),
+    Event.SHIM_GONE: (STOPPED, "Plex has ended the job: its shim closed the connection."),
     Event.SUPERSEDED: ("superseded", "A newer job of this session took over."),
-    Event.JOB_GONE: ("killed", "The Plex host's relay says that the job has ended."),
+    Event.JOB_GONE: (STOPPED, "Plex has ended the job: its relay says so."),
     Event.DRAIN: ("draining", "This worker is leaving; another one can go on."),
     Event.KILL: ("killed", "An operator ended the task."),
 }

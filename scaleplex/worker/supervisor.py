@@ -4,6 +4,7 @@ The table of tasks is guarded by one lock and holds nothing that waits: a task i
 to which everything here only posts events.
 """
 
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -13,10 +14,11 @@ from scaleplex.common.errors import Draining, Full, NotFound, ScaleplexError, St
 from scaleplex.common.log import Log
 from scaleplex.worker import session
 from scaleplex.worker.metrics import WorkerMetrics
-from scaleplex.worker.session import Claim, Event, Exit
+from scaleplex.worker.session import STOPPED, Claim, Event, Exit
 from scaleplex.worker.task import Task
 
 REMEMBERED_JOBS = 1024
+REASON = re.compile(r"[a-z-]{1,32}", re.ASCII)
 MAKE_ROOM_SECONDS = 4.0
 
 
@@ -117,6 +119,27 @@ class Supervisor:
             if self._tasks.get((task.claim.job, task.claim.attempt)) is task:
                 del self._tasks[(task.claim.job, task.claim.attempt)]
 
+    def started(self, task: Task, backend: str) -> None:
+        """Write the line of a task that has begun: its kind, what it runs on and why it came here."""
+        request, reason = task.request, task.request.reason
+        self._log.info(
+            "task started",
+            session=request.session,
+            job=request.job,
+            attempt=request.attempt,
+            kind=request.kind,
+            backend=backend,
+            reason=reason if REASON.fullmatch(reason) else "unknown",
+            bail=task.prepared.bail or "",
+            pid=task.watch.pid or "",
+        )
+
+    def throttled(self, task: Task) -> None:
+        """Write that Plex slowed a task down or set it free; after the first time only for developers."""
+        write = self._log.info if task.watch.throttles <= 1 else self._log.debug
+        message = "task throttled" if task.watch.throttled else "task no longer throttled"
+        write(message, session=task.request.session, job=task.request.job, attempt=task.request.attempt)
+
     def ended(self, task: Task, exit_: Exit, segments: int | None) -> None:
         """Take note of a task's end: place, metrics, and the line that tells its whole story."""
         self.release(task)
@@ -131,13 +154,15 @@ class Supervisor:
             attempt=request.attempt,
             kind=request.kind,
             outcome=exit_.reason,
-            code=exit_.code,
-            signal=exit_.signal or "",
+            # A stop is no failure: the signal that carried it out would read as one.
+            code="" if exit_.reason == STOPPED else exit_.code,
+            signal="" if exit_.reason == STOPPED else exit_.signal or "",
             seconds=f"{seconds:.1f}",
             speed=f"{media / seconds:.2f}" if seconds > 0 else "",
             progress=f"{watch.track.percent:.1f}",
             segments="" if segments is None else segments,
             spawn_ms="" if watch.spawn_seconds is None else round(watch.spawn_seconds * 1000),
+            throttles=watch.throttles,
             labels=len(task.prepared.labels),
             bail=task.prepared.bail or "",
             detail=exit_.detail,
@@ -163,7 +188,7 @@ class Supervisor:
                 for task in found:
                     self._remember(task.claim, None)
         if not found:
-            raise NotFound(f"The job {job[:64]} does not run here.", "GET /tasks lists what runs.")
+            raise NotFound(f"The job {job[:64]} does not run here.", "`scaleplex status` shows what runs where.")
         for task in found:
             task.post(event)
 
@@ -205,7 +230,7 @@ class Supervisor:
         """
         found = [task for task in self.tasks() if task.claim.job == job]
         if not found:
-            raise NotFound(f"The job {job[:64]} does not run here.", "GET /tasks lists what runs.")
+            raise NotFound(f"The job {job[:64]} does not run here.", "`scaleplex status` shows what runs where.")
         return found[-1]
 
     def _gauge(self) -> None:

@@ -45,6 +45,7 @@ class Watch:
 
     pid: int | None = None
     throttled: bool = False
+    throttles: int = 0  # how often Plex has slowed the task down
     track: Track = field(default_factory=lambda: Track(None))
     spawn_seconds: float | None = None
 

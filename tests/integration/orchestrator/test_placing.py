@@ -23,7 +23,7 @@ def test_a_placement_names_a_ready_worker_and_holds_a_ticket_for_it(orchestrate:
     fleet = orchestrate(1)
     answer = fleet.place("f168tc7vl2desp78pov5ktwu", "1d0b0e9b-2a54-4a6f-9d0e-6d8c2f6f8b11")
     assert answer.status == 200
-    assert set(answer.json) == {"worker", "ticket", "backend"}
+    assert set(answer.json) == {"worker", "ticket", "backend", "reason"}
     assert answer.json["worker"] == fleet.workers[0].url
     ticket = str(answer.json["ticket"])
     host = f"127.0.0.1:{fleet.workers[0].port}"
@@ -47,6 +47,19 @@ def test_an_excluded_worker_is_not_chosen_and_nobody_is_when_all_are_excluded(or
     answer = fleet.place(exclude=[first, second])
     assert (answer.status, answer.json["error"]) == (503, "no-worker")
     assert f"{first}: excluded" in str(answer.json["detail"])
+
+
+def test_the_journal_tells_where_a_job_went_and_why_and_why_one_went_nowhere(orchestrate: Orchestrate) -> None:
+    fleet = orchestrate(1)
+    url = fleet.workers[0].url
+    placed = fleet.place("f168tc7vl2desp78pov5ktwu", "1d0b0e9b-2a54-4a6f-9d0e-6d8c2f6f8b11")
+    assert placed.json["reason"] == "only-one"
+    story = "session=f168tc7vl2desp78pov5ktwu job=1d0b0e9b-2a54-4a6f-9d0e-6d8c2f6f8b11 attempt=1 kind=video"
+    assert f"INFO job placed {story} worker={url} backend=sw reason=only-one" in fleet.service.log()
+    fleet.place("f168tc7vl2desp78pov5ktwu", "1d0b0e9b-2a54-4a6f-9d0e-6d8c2f6f8b12", exclude=[url])
+    line = next(line for line in fleet.service.log().splitlines() if "job not placed" in line)
+    assert "outcome=no-worker" in line
+    assert "excluded: it refused this job or lost it" in line
 
 
 def test_a_burst_within_one_poll_is_spread_evenly(orchestrate: Orchestrate) -> None:

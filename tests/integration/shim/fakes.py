@@ -133,7 +133,9 @@ def place(worker: str) -> Handler:
         expires = time.time_ns() // 1_000_000 + 30_000
         authority = wire.authority(worker)
         ticket = wire.make_ticket(SECRET, authority, asked["session"], asked["job"], asked["attempt"], expires)
-        answer(200, {"worker": worker, "ticket": ticket, "backend": "sw"})(connection, request)
+        answer(200, {"worker": worker, "ticket": ticket, "backend": "sw", "reason": "least-loaded"})(
+            connection, request
+        )
 
     return handle
 

@@ -118,6 +118,7 @@ def test_the_task_carries_the_argv_untouched_and_only_language_and_time_zone(hos
         "cwd": str(host.session_dir),
         "callback": wire.callback_base("http://10.0.0.5:32482", SECRET, SESSION, JOB, 1),
         "plex_pass": False,
+        "reason": "least-loaded",
     }
     now = time.time_ns() // 1_000_000
     assert wire.ticket_problem(SECRET, ticket, wire.authority(worker.url), SESSION, JOB, 1, now) is None

@@ -253,3 +253,11 @@ def test_the_static_list_is_used_with_tickets_of_our_own_when_no_orchestrator_an
     authority = wire.authority(good.url)
     assert wire.ticket_problem(SECRET, task["ticket"], authority, SESSION, JOB, 1, now) is None
     assert task["callback"] == wire.callback_base("http://10.0.0.5:32482", SECRET, SESSION, JOB, 1)
+    assert task["reason"] == "static-list"
+
+
+def test_the_orchestrators_reason_for_a_worker_reaches_that_worker(host: Host, serve: Serve) -> None:
+    worker = serve(GOOD)
+    host.configure(orchestrators=serve(place(worker.url)).url)
+    assert host.run().code == 0
+    assert worker.requests[0].json["reason"] == "least-loaded"

@@ -129,7 +129,9 @@ def test_ffmpeg_is_gone_at_once_when_the_shim_is_killed(worker: Worker, fake_job
     shim.wait()
     shim.stdout.close()
     wait_for(lambda: running(worker) == [])
-    assert "outcome=killed" in worker.log()
+    line = next(line for line in worker.log().splitlines() if "task ended" in line)
+    assert "outcome=stopped code='' signal='' " in line
+    assert "Plex has ended the job" in line
 
 
 def test_a_closed_connection_ends_ffmpeg_within_a_tenth_of_a_second(worker: Worker, fake_job: MakeJob) -> None:
@@ -336,7 +338,11 @@ def test_plex_throttles_and_frees_ffmpeg(worker: Worker, fake_job: MakeJob, rela
     wait_for(lambda: "speed" in relay.of("progress")[-1].query)
     messages = [call.query["message"] for call in relay.of("level", "log")]
     assert messages == ["Throttle - Going into sloth mode.", "Throttle - Getting back to work."]
+    log = worker.log()
+    assert f"INFO task throttled session={job.session} job={job.job} attempt=1" in log
+    assert f"INFO task no longer throttled session={job.session} job={job.job} attempt=1" in log
     stream.vanish()
+    wait_for(lambda: "throttles=1" in worker.log())
 
 
 def test_a_job_the_relay_calls_gone_is_stopped(worker: Worker, fake_job: MakeJob, relay: FakeRelay) -> None:
@@ -345,7 +351,7 @@ def test_a_job_the_relay_calls_gone_is_stopped(worker: Worker, fake_job: MakeJob
     wait_for(lambda: relay.of("progress"))
     relay.answer = lambda call: (410, "{}")
     content = stream.exit()
-    assert content["reason"] == "killed"
+    assert content["reason"] == "stopped"
     assert "relay" in str(content["detail"])
     assert not alive(pid)
 
@@ -372,8 +378,32 @@ def test_the_log_tells_a_tasks_whole_story_in_one_line(worker: Worker, fake_job:
     job.post().exit()
     wait_for(lambda: "task ended" in worker.log())
     line = next(line for line in worker.log().splitlines() if "task ended" in line)
-    for field in (f"job={job.job}", "outcome=ended", "attempt=1", "code=0", "seconds=", "segments=", "spawn_ms="):
+    for field in (
+        f"job={job.job}",
+        "outcome=ended",
+        "throttles=0",
+        "attempt=1",
+        "code=0",
+        "seconds=",
+        "segments=",
+        "spawn_ms=",
+    ):
         assert field in line
+
+
+def test_the_log_says_what_a_task_runs_on_and_why_it_came_here_but_no_path(worker: Worker, fake_job: MakeJob) -> None:
+    job = fake_job(worker, "run-1")
+    job.post(reason="least-loaded").exit()
+    line = next(line for line in worker.log().splitlines() if "task started" in line)
+    for field in (f"session={job.session}", f"job={job.job}", "attempt=1", "kind=video", "backend=sw", "least-loaded"):
+        assert field in line
+    assert str(job.cwd) not in worker.log()
+
+
+def test_a_reason_that_is_no_word_stays_out_of_the_log(worker: Worker, fake_job: MakeJob) -> None:
+    fake_job(worker, "run-1").post(reason="/media/A Film (2020).mkv").exit()
+    assert "reason=unknown" in worker.log()
+    assert "A Film" not in worker.log()
 
 
 def test_what_runs_can_be_looked_at(worker: Worker, fake_job: MakeJob) -> None:
@@ -428,7 +458,7 @@ def test_a_job_killed_before_it_began_starts_nothing(worker: Worker, fake_job: M
         shim.sendall(head.encode() + body)
     wait_for(lambda: "task ended" in worker.log())
     assert not (job.cwd / "environment").exists()
-    assert "outcome=killed" in worker.log()
+    assert "outcome=stopped" in worker.log()
 
 
 def test_without_a_secret_a_worker_on_loopback_takes_unsigned_tasks(start_worker: Start, fake_job: MakeJob) -> None:

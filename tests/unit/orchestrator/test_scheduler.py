@@ -204,3 +204,33 @@ def test_what_nobody_said_speaks_against_no_worker() -> None:
     copying = Needs(video_encode=False, decode="av1")
     able = worker(URLS[0], **GPU)
     assert chosen([able, worker(URLS[1], sessions=1)], replace(request(), needs=copying)) == able.url
+
+
+def reason(candidates: list[Candidate], wanted: PlacementRequest | None = None) -> str:
+    decision = choose(candidates, wanted or request())
+    assert isinstance(decision, Choice), decision
+    return decision.reason
+
+
+def test_a_choice_says_why() -> None:
+    first, second = worker(URLS[0]), worker(URLS[1])
+    full = replace(second, sessions=4)
+    assert reason([first]) == "only-one"
+    assert reason([first, full]) == "only-one"
+    assert reason([first, replace(second, sessions=1)]) == "least-loaded"
+    assert reason([first, replace(second, last_placed=3)]) == "longest-unused"
+    assert reason([first, second]) == "longest-unused"
+    assert reason([first, replace(second, backend="sw", encoders=("libx264",))]) == "hardware-encoder"
+
+
+def test_a_worker_that_served_the_session_is_named_so_only_when_its_load_alone_would_not_have_won() -> None:
+    first, second = worker(URLS[0], has_served=True, max_sessions=10), worker(URLS[1], max_sessions=10)
+    assert reason([first, second]) == "same-session"
+    assert reason([replace(first, sessions=1), second]) == "same-session"
+    assert reason([first, replace(second, sessions=3)]) == "least-loaded"
+
+
+def test_a_gpu_that_knows_the_codec_is_named_as_the_reason() -> None:
+    able, unable = worker(URLS[0], decoders=("av1",), encoders=("h264",)), worker(URLS[1], encoders=("h264",))
+    wanted = PlacementRequest("s", "j", 1, needs=Needs(video_encode=True, decode="av1", encode="h264"))
+    assert reason([able, unable], wanted) == "gpu-codecs"
