@@ -5,20 +5,27 @@ TASKS.add(outcome="ended")
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metric:
-    """One named family of samples; ``kind`` is counter, gauge or histogram."""
+    """One named family of samples; ``kind`` is counter, gauge or histogram.
 
-    def __init__(self, kind: str, name: str, help: str, labels: Sequence[str]) -> None:
+    Samples whose label values are known beforehand are there from the start, with 0: an alert cannot see a sample that
+    is absent, nor the first increase of one that appears with 1.
+    """
+
+    def __init__(
+        self, kind: str, name: str, help: str, labels: Sequence[str], known: Iterable[Sequence[str]] = ()
+    ) -> None:
         self.kind = kind
         self.name = name
         self.help = help
         self.labels = tuple(labels)
-        self._samples: dict[tuple[str, ...], float] = {}
+        self._zeros = {tuple(values): 0.0 for values in known}
+        self._samples: dict[tuple[str, ...], float] = dict(self._zeros)
         self._lock = threading.Lock()
 
     def _key(self, labels: dict[str, str]) -> tuple[str, ...]:
@@ -36,9 +43,9 @@ class Metric:
             self._samples[self._key(labels)] = value
 
     def clear(self) -> None:
-        """Forget all samples, for a family that is filled anew at each scrape."""
+        """Return to the start, for a family that is filled at each scrape."""
         with self._lock:
-            self._samples.clear()
+            self._samples = dict(self._zeros)
 
     def value(self, **labels: str) -> float:
         """Return the sample with these label values, 0 if there is none."""
@@ -85,11 +92,13 @@ class Metrics:
         self._metrics: list[Metric] = []
         self._refresh: list[Callable[[], None]] = []
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Metric:
-        return self._add(Metric("counter", name, help, labels))
+    def counter(self, name: str, help: str, labels: Sequence[str] = (), known: Iterable[Sequence[str]] = ()) -> Metric:
+        """Declare a counter; ``known`` holds the label values, in the order of ``labels``, that start at 0."""
+        return self._add(Metric("counter", name, help, labels, known))
 
-    def gauge(self, name: str, help: str, labels: Sequence[str] = ()) -> Metric:
-        return self._add(Metric("gauge", name, help, labels))
+    def gauge(self, name: str, help: str, labels: Sequence[str] = (), known: Iterable[Sequence[str]] = ()) -> Metric:
+        """Declare a gauge; ``known`` as for a counter."""
+        return self._add(Metric("gauge", name, help, labels, known))
 
     def histogram(self, name: str, help: str, buckets: Sequence[float] = LATENCY_BUCKETS_SECONDS) -> Histogram:
         histogram = Histogram(name, help, buckets)

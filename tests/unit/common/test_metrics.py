@@ -32,3 +32,13 @@ def test_what_is_only_known_by_looking_is_set_at_each_scrape() -> None:
     metrics.before_render(lambda: gauge.set(next(values)))
     assert metrics.render().endswith("g 3\n")
     assert metrics.render().endswith("g 5\n")
+
+
+def test_samples_that_are_known_beforehand_start_at_0_and_return_to_it() -> None:
+    metrics = Metrics()
+    gauge = metrics.gauge("g", "Now.", ("state", "part"), [("ready", "a"), ("lost", "a")])
+    assert metrics.render().splitlines()[2:] == ['g{state="lost",part="a"} 0', 'g{state="ready",part="a"} 0']
+    gauge.set(3, state="ready", part="a")
+    gauge.set(1, state="odd", part="a")
+    gauge.clear()
+    assert metrics.render().splitlines()[2:] == ['g{state="lost",part="a"} 0', 'g{state="ready",part="a"} 0']
