@@ -6,7 +6,8 @@ One class for each thing an operator or a caller does differently::
     ├── ConfigError          the settings cannot work; nothing was started
     ├── BadJson      400     the body is not JSON
     ├── BadField     400     a field is missing or of the wrong type
-    ├── Unauthorized 401     unsigned, wrongly signed, stale or replayed
+    ├── Unauthorized 401     unsigned, wrongly signed, stale, replayed or meant for another service
+    │   └── EpochWanted      signed well, but perhaps before this process started; to be sent again
     ├── BadTicket    403     no leave to run this task here
     ├── NotFound     404     no such path, job or session
     ├── Superseded   409     a newer job of this session has taken over
@@ -65,6 +66,10 @@ class BadField(ScaleplexError):
 class Unauthorized(ScaleplexError):
     code = "unauthorized"
     status = 401
+
+
+class EpochWanted(Unauthorized):
+    code = "epoch"  # wire.EPOCH_WANTED: senders act on it
 
 
 class BadTicket(ScaleplexError):

@@ -7,16 +7,14 @@ from typing import Any, cast
 import falcon
 from gunicorn.http.errors import ParseException
 
-from scaleplex.common import errors
+from scaleplex.common import auth, errors
+from scaleplex.common.auth import Verify
 from scaleplex.common.config import check_bind
 from scaleplex.common.log import Log, Secret
 from scaleplex.common.metrics import Metrics
 
 BODY_MAX_BYTES = 1 << 20
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
-
-# Raises Unauthorized unless method, target, header value and body belong together.
-Verify = Callable[[str, str, str | None, bytes], None]
 
 
 class Gate:
@@ -36,12 +34,13 @@ class Gate:
         req.context.body = body
         open_to_all = req.path in OPEN_PATHS or bool(getattr(resource, "unsigned", False))
         if self._verify is not None and not open_to_all:
-            self._verify(req.method, request_target(req), req.get_header("X-Scaleplex-Auth"), body)
+            auth.check(self._verify, req, body)
 
-
-def request_target(req: falcon.Request) -> str:
-    """Return path and query exactly as they stood in the request line."""
-    return cast("str", req.env.get("RAW_URI") or req.relative_uri)
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
+    ) -> None:
+        if self._verify is not None:
+            resp.set_header(auth.EPOCH_HEADER, self._verify.epoch)
 
 
 def loggable_path(req: falcon.Request) -> str:

@@ -69,7 +69,7 @@ def build(config: OrchestratorConfig, secret: Secret | None, log: Log) -> Orches
             return "no worker is ready; see GET /workers"
         return None
 
-    verify = Verifier(secret.reveal()) if secret is not None else None
+    verify = Verifier(secret.reveal(), config.urls, setting=PREFIX + "URLS") if secret is not None else None
     app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready)
     app.add_route("/placement", Placements(fleet, discovery, superseder, meters, log))
     app.add_route("/register", Registrations(fleet))

@@ -42,4 +42,9 @@ class OrchestratorConfig:
         default="open",
         help="who may see the fleet page in a browser: open, loopback or off",
     )
+    urls: tuple[str, ...] = setting(
+        url_list,
+        default="",
+        help="URLs under which this orchestrator is called by name, comma-separated; its addresses need not be named",
+    )
     threads: int = setting(positive_int, default="16", help="requests handled at the same time")

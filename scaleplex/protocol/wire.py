@@ -7,9 +7,12 @@ module as fallback, and holds no type that only one side needs. ``tests/start`` 
 Formats (docs/reference/protocol.md prints them from here):
 
 * a **frame** of a task's stream is one type byte, a big-endian 32-bit length and the payload;
-* a **signed request** carries ``X-Scaleplex-Auth: v1 TIME_MS NONCE MAC``, the MAC being HMAC-SHA256 with the fleet
-  secret over version, method, target (path and query), time, nonce and the SHA-256 of the body;
-* a **ticket** is the signed leave to run one attempt of one job on one worker, ``v1 EXPIRES_MS MAC``;
+* a **signed request** carries ``X-Scaleplex-Auth: v2 TIME_MS NONCE RECEIVER EPOCH MAC``, the MAC being HMAC-SHA256 with
+  the fleet secret over version, method, receiver (``host:port`` of the URL the sender calls), target (path and query),
+  time, nonce, epoch and the SHA-256 of the body;
+* an **epoch** is a random word of one life of a service. A sender learns it from an answer, in ``X-Scaleplex-Epoch``;
+  one that does not know it sends ``-``, which a service takes once no request to its earlier life can be replayed;
+* a **ticket** is the signed leave to run one attempt of one job on one worker, ``v2 EXPIRES_MS MAC``;
 * a **callback base** is the URL prefix a worker may call back on, for one attempt of one job:
   ``RELAY/cb/ATTEMPT/SIGNATURE``.
 """
@@ -44,14 +47,17 @@ SILENCE_SECONDS = 10.0  # a stream silent for longer is broken: the host behind 
 # --- requests -------------------------------------------------------------------------------------------------------
 
 AUTH_HEADER = "X-Scaleplex-Auth"
-AUTH_VERSION = "v1"
-CLOCK_TOLERANCE_MS = 60_000
+AUTH_VERSION = "v2"
+EPOCH_HEADER = "X-Scaleplex-Epoch"
+NO_EPOCH = "-"
+CLOCK_TOLERANCE_MS = 60_000  # how far two clocks of the fleet may be apart
 TICKET_LIFETIME_MS = 30_000
 TASK_MAX_BYTES = 1 << 20
 STREAM_TYPE = "application/x-scaleplex-frames"
 
-# --- errors the shim acts on ----------------------------------------------------------------------------------------
+# --- errors senders act on ------------------------------------------------------------------------------------------
 
+EPOCH_WANTED = "epoch"  # the service has just started: sign again, with the epoch its answer names
 LOCAL_ONLY = "local-only"  # no worker can serve this argv: the Plex host's own transcoder has to
 
 # --- exit codes of the shim's own (PMS treats every non-zero value alike; contract 2.7) --------------------------
@@ -91,37 +97,58 @@ def same(left: str, right: str) -> bool:
     return difference == 0
 
 
-def request_mac(secret: bytes, method: str, target: str, time_ms: int, nonce: str, body: bytes) -> str:
+def request_mac(
+    secret: bytes, method: str, receiver: str, target: str, time_ms: int, nonce: str, epoch: str, body: bytes
+) -> str:
     """Return the MAC of a request.
 
     Args:
         secret: the fleet secret, bytes.
         method: HTTP method in capitals.
+        receiver: :func:`authority` of the URL the sender calls.
         target: path and query exactly as in the request line.
         time_ms: sender's wall clock, integer milliseconds since 1970.
         nonce: 32 hex digits, never used twice.
+        epoch: the receiver's, ``NO_EPOCH`` when not known.
         body: bytes, empty if none.
     """
-    text = "\n".join((AUTH_VERSION, method, target, str(time_ms), nonce, sha256(body).hexdigest()))
+    text = "\n".join((AUTH_VERSION, method, receiver, target, str(time_ms), nonce, epoch, sha256(body).hexdigest()))
     return hmac_sha256(secret, _encoded(text))
 
 
-def sign_request(secret: bytes, method: str, target: str, body: bytes, time_ms: int, nonce: str) -> str:
+def sign_request(
+    secret: bytes,
+    method: str,
+    receiver: str,
+    target: str,
+    body: bytes,
+    time_ms: int,
+    nonce: str,
+    epoch: str = NO_EPOCH,
+) -> str:
     """Return the value of the ``X-Scaleplex-Auth`` header; arguments as in :func:`request_mac`."""
-    return f"{AUTH_VERSION} {time_ms} {nonce} {request_mac(secret, method, target, time_ms, nonce, body)}"
+    mac = request_mac(secret, method, receiver, target, time_ms, nonce, epoch, body)
+    return f"{AUTH_VERSION} {time_ms} {nonce} {receiver} {epoch} {mac}"
+
+
+def is_epoch(text: str) -> bool:
+    """Return whether a stranger's text can stand in a header as an epoch."""
+    return 0 < len(text) <= 64 and text.isascii() and text.isalnum()
 
 
 def authority(url: str) -> str:
-    """Return ``host:port`` of an ``http://host:port`` URL."""
-    return url.split("://", 1)[-1].split("/", 1)[0]
+    """Return ``host:port`` of an ``http://host:port`` URL in lower case, with port 80 when the URL names none."""
+    found = url.split("://", 1)[-1].split("/", 1)[0].lower()
+    host, _, port = found.rpartition(":")
+    return found if host and port.isdigit() else found + ":80"
 
 
 def make_ticket(secret: bytes, worker: str, session: str, job: str, attempt: int, expires_ms: int) -> str:
     """Return the signed leave to run one attempt of one job on one worker.
 
     Args:
-        worker: ``host:port`` under which the worker is called (its ``Host`` header).
-        expires_ms: wall clock after which the worker refuses it, milliseconds since 1970.
+        worker: :func:`authority` of the URL under which the worker is called.
+        expires_ms: the issuer's wall clock after which the leave ends, milliseconds since 1970.
     """
     text = "\n".join(("ticket", worker, session, job, str(attempt), str(expires_ms)))
     return f"{AUTH_VERSION} {expires_ms} {hmac_sha256(secret, _encoded(text))}"
@@ -130,14 +157,20 @@ def make_ticket(secret: bytes, worker: str, session: str, job: str, attempt: int
 def ticket_problem(
     secret: bytes, ticket: str, worker: str, session: str, job: str, attempt: int, now_ms: int
 ) -> str | None:
-    """Return why a ticket is not valid here and now, or None when it is."""
+    """Return why a ticket is not valid here and now, or None when it is.
+
+    The issuer's clock may be ``CLOCK_TOLERANCE_MS`` ahead of ours or behind it, as a sender's may.
+    """
     parts = ticket.split(" ")
     if len(parts) != 3 or parts[0] != AUTH_VERSION or not parts[1].isdecimal() or len(parts[1]) > 15:
         return "the ticket is malformed"
     if not same(make_ticket(secret, worker, session, job, attempt, int(parts[1])), ticket):
         return "the ticket was not issued for this worker, session, job and attempt with this fleet's secret"
-    if now_ms > int(parts[1]):
+    left_ms = int(parts[1]) - now_ms
+    if left_ms < -CLOCK_TOLERANCE_MS:
         return "the ticket has expired"
+    if left_ms > TICKET_LIFETIME_MS + CLOCK_TOLERANCE_MS:
+        return f"the clock of the ticket's issuer is {(left_ms - TICKET_LIFETIME_MS) // 1000} s ahead"
     return None
 
 

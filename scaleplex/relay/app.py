@@ -39,7 +39,7 @@ def build(
     """Return the app and the thread that belongs to it, not yet started."""
     metrics = Metrics()
     meters = Meters(metrics)
-    verify = Verifier(secret.reveal()) if secret is not None else None
+    verify = Verifier(secret.reveal(), config.urls, setting=PREFIX + "URLS") if secret is not None else None
     tickets = Tickets(config.runtime_dir, secret)
     forwarder = Forwarder(
         plex_url=config.plex_url,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scaleplex.common.config import absolute_path, bind_address, positive_int, seconds, setting, url
+from scaleplex.common.config import absolute_path, bind_address, positive_int, seconds, setting, url, url_list
 
 PREFIX = "SCALEPLEX_RELAY_"
 
@@ -45,5 +45,10 @@ class RelayConfig:
     )
     sweep_seconds: float = setting(
         seconds, default="2", help="pause between looks at the runtime directory for ended jobs and new events"
+    )
+    urls: tuple[str, ...] = setting(
+        url_list,
+        default="",
+        help="URLs under which this relay is called by name, comma-separated; its addresses need not be named",
     )
     threads: int = setting(positive_int, default="64", help="callbacks handled at the same time")

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import falcon
 
-from scaleplex.common.errors import Gone, NotFound, ScaleplexError
+from scaleplex.common import auth
+from scaleplex.common.auth import Verify, request_target
+from scaleplex.common.errors import EpochWanted, Gone, NotFound, ScaleplexError
 from scaleplex.common.log import Log
-from scaleplex.common.service import Verify, request_target
-from scaleplex.protocol import wire
 from scaleplex.relay import callbacks
 from scaleplex.relay.callbacks import Callback, CallbackRefused
 from scaleplex.relay.forward import Forwarder
@@ -79,9 +79,11 @@ class Callbacks:
 
     def _check_sender(self, req: falcon.Request, callback: Callback) -> None:
         if callback.kind != "manifest" and self._verify is not None:
-            self._verify(req.method, request_target(req), req.get_header(wire.AUTH_HEADER), req.context.body)
+            auth.check(self._verify, req, req.context.body)
 
     def _note_refusal(self, req: falcon.Request, kind: str, exc: ScaleplexError) -> None:
+        if isinstance(exc, EpochWanted):
+            return  # the first request of each worker after a start; it is sent again at once
         gone = isinstance(exc, Gone)
         self._meters.callbacks.add(kind=kind, outcome="gone" if gone else "refused")
         # Late callbacks of a job that has just ended are normal; the path may hold a signature and is not logged.

@@ -14,6 +14,7 @@ Socket = socket.socket
 CONNECT_SECONDS = 0.25
 ANSWER_MAX_BYTES = 1 << 16
 HEAD_MAX_BYTES = 1 << 14
+EPOCH_HEADER = wire.EPOCH_HEADER.lower()
 # A Plex host that vanishes is noticed by the worker, a worker host that vanishes by the kernel here: 5 + 3 * 2 s.
 KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 10_000))
 
@@ -49,13 +50,14 @@ def connect(url: str, seconds: float) -> Socket:
     raise problem
 
 
-def post(url: str, target: str, body: bytes, secret: bytes) -> bytes:
+def post(url: str, target: str, body: bytes, secret: bytes, epoch: str = wire.NO_EPOCH) -> bytes:
     """Return a signed POST request as bytes.
 
     Args:
         url: ``http://host:port``, for the Host header.
         target: path.
         secret: the fleet's; empty leaves the request unsigned.
+        epoch: the receiver's, when it has asked for it.
     """
     lines = [
         f"POST {target} HTTP/1.1",
@@ -67,13 +69,14 @@ def post(url: str, target: str, body: bytes, secret: bytes) -> bytes:
     ]
     if secret:
         nonce = posix.urandom(16).hex()
-        signature = wire.sign_request(secret, "POST", target, body, time.time_ns() // 1_000_000, nonce)
+        now_ms = time.time_ns() // 1_000_000
+        signature = wire.sign_request(secret, "POST", wire.authority(url), target, body, now_ms, nonce, epoch)
         lines.append(f"{wire.AUTH_HEADER}: {signature}")
     return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def exchange(url: str, target: str, body: bytes, secret: bytes, answer_seconds: float) -> tuple[int, bytes]:
-    """Send a request and return status and body of the answer.
+    """Send a request and return status and body of the answer; twice when the receiver asks for its epoch.
 
     Args:
         answer_seconds: for connection and answer together; the connection alone has ``CONNECT_SECONDS`` at most.
@@ -83,17 +86,39 @@ def exchange(url: str, target: str, body: bytes, secret: bytes, answer_seconds: 
         ValueError: the answer is not HTTP.
     """
     deadline = time.monotonic() + answer_seconds
-    connection = connect(url, min(CONNECT_SECONDS, answer_seconds))
+    reader, answer = _ask(url, post(url, target, body, secret), deadline)
+    if secret and asks_for_epoch(reader, answer):
+        reader, answer = _ask(url, post(url, target, body, secret, reader.epoch), deadline)
+    return reader.status, answer
+
+
+def asks_for_epoch(reader: "ResponseReader", answer: bytes) -> bool:
+    """Return whether the receiver wants the request again, with its epoch: it has just started."""
+    return reader.status == 401 and reader.epoch != "" and refusal(answer).get("error") == wire.EPOCH_WANTED
+
+
+def refusal(body: bytes) -> dict[str, object]:
+    """Return the object an error answer holds, an empty one if it holds none."""
+    try:
+        fields = wire.load_json(body.decode())
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _ask(url: str, request: bytes, deadline: float) -> "tuple[ResponseReader, bytes]":
+    """Send a request on a connection of its own and return what came back."""
+    connection = connect(url, min(CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)))
     try:
         connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        connection.sendall(post(url, target, body, secret))
+        connection.sendall(request)
         reader = ResponseReader()
         answer = b""
         while not reader.done and len(answer) < ANSWER_MAX_BYTES:
             connection.settimeout(max(deadline - time.monotonic(), 0.001))
             received = connection.recv(1 << 16)
             answer += reader.feed(received) if received else reader.end()
-        return reader.status, answer
+        return reader, answer
     finally:
         connection.close()
 
@@ -101,11 +126,12 @@ def exchange(url: str, target: str, body: bytes, secret: bytes, answer_seconds: 
 class ResponseReader:
     """Takes a response apart, whatever the pieces it arrives in.
 
-    ``status`` is 0 until the head is complete; ``done`` once the body is.
+    ``status`` is 0 until the head is complete; ``done`` once the body is. ``epoch`` is the sender's, if it names one.
     """
 
     def __init__(self) -> None:
         self.status = 0
+        self.epoch = ""
         self.done = False
         self._pending = b""
         self._chunked = False
@@ -157,6 +183,8 @@ class ResponseReader:
                 self._chunked, self._left = True, None
             elif name.lower() == "content-length" and value.isdigit() and not self._chunked:
                 self._left = int(value)
+            elif name.lower() == EPOCH_HEADER and wire.is_epoch(value):
+                self.epoch = value
         self.done = self.status in (204, 304) or self._left == 0
         return True
 

@@ -49,6 +49,15 @@ class Playback:
 
     def run(self, worker: str, task: bytes, secret: bytes, connect_seconds: float) -> Outcome:
         """Deliver the task and play its output back."""
+        response = http.ResponseReader()
+        outcome = self._deliver(worker, http.post(worker, "/task", task, secret), connect_seconds, response)
+        if secret and response.epoch and outcome.word == REFUSED and outcome.reason == wire.EPOCH_WANTED:
+            # It has just started, and took nothing.
+            request = http.post(worker, "/task", task, secret, response.epoch)
+            outcome = self._deliver(worker, request, connect_seconds, http.ResponseReader())
+        return outcome
+
+    def _deliver(self, worker: str, request: bytes, connect_seconds: float, response: http.ResponseReader) -> Outcome:
         try:
             connection = http.connect(worker, connect_seconds)
         except OSError as exc:
@@ -56,17 +65,17 @@ class Playback:
         try:
             try:
                 connection.settimeout(SEND_SECONDS)
-                connection.sendall(http.post(worker, "/task", task, secret))
+                connection.sendall(request)
             except OSError as exc:
                 return Outcome(UNREACHABLE, "unreachable", str(exc))
-            return self._play(connection, worker)
+            return self._play(connection, worker, response)
         finally:
             connection.close()
 
-    def _play(self, connection: http.Socket, worker: str) -> Outcome:
+    def _play(self, connection: http.Socket, worker: str, response: http.ResponseReader) -> Outcome:
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
-        response, frames = http.ResponseReader(), wire.FrameReader()
+        frames = wire.FrameReader()
         refusal = b""
         heard = time.monotonic()
         try:
@@ -156,12 +165,7 @@ def ended(payload: bytes) -> Outcome:
 
 def refused(status: int, body: bytes) -> Outcome:
     """Return what an error answer says."""
-    try:
-        fields = wire.load_json(body.decode())
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        fields = {}
+    fields = http.refusal(body)
     return Outcome(REFUSED, str(fields.get("error") or f"status-{status}"), str(fields.get("detail") or ""))
 
 

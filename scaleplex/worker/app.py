@@ -93,7 +93,7 @@ def build(
     app = make_app(
         log=log,
         metrics=metrics.all,
-        verify=Verifier(secret.reveal()) if secret else None,
+        verify=Verifier(secret.reveal(), config.own_urls, setting=PREFIX + "URLS") if secret else None,
         why_not_ready=why_not_ready,
         body_max_bytes=wire.TASK_MAX_BYTES,
     )

@@ -80,6 +80,11 @@ class WorkerConfig:
     advertise_url: str = setting(
         optional(config.url), default="", help="URL of this worker for the others; needed with ORCHESTRATORS"
     )
+    urls: tuple[str, ...] = setting(
+        config.url_list,
+        default="",
+        help="further URLs under which this worker is called by name, comma-separated; its addresses need not be named",
+    )
     capture_dir: Path | None = setting(
         optional_path,
         default="",
@@ -101,6 +106,11 @@ class WorkerConfig:
             problems.append(f"{PREFIX}ORCHESTRATORS is set, so {PREFIX}ADVERTISE_URL must say where this worker is")
         if problems:
             raise ConfigError(problems)
+
+    @property
+    def own_urls(self) -> tuple[str, ...]:
+        """URLs under which this worker is called, beside its addresses."""
+        return (self.advertise_url, *self.urls) if self.advertise_url else self.urls
 
     @property
     def name(self) -> str:

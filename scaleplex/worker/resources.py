@@ -38,7 +38,7 @@ class NewTask:
         problem = wire.ticket_problem(
             self._secret.reveal(),
             request.ticket,
-            req.get_header("Host") or "",
+            req.context.proof.receiver,
             request.session,
             request.job,
             request.attempt,
@@ -48,7 +48,7 @@ class NewTask:
             raise BadTicket(
                 f"No leave to run this task here: {problem}.",
                 "Call the worker as the orchestrator names it, with clocks in step"
-                f" (Host was {req.get_header('Host')!r}).",
+                f" (it was called as {req.context.proof.receiver}).",
             )
 
 

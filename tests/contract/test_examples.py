@@ -68,20 +68,24 @@ def test_the_signature_is_the_plain_hmac_of_the_documented_text() -> None:
     body = given["body"].encode()
     text = "\n".join(
         [
-            "v1",
+            "v2",
             given["method"],
+            given["receiver"],
             given["target"],
             str(given["time_ms"]),
             given["nonce"],
+            given["epoch"],
             hashlib.sha256(body).hexdigest(),
         ]
     )
     mac = hmac.new(given["secret"].encode(), text.encode(), hashlib.sha256).hexdigest()
-    header = wire.sign_request(
-        given["secret"].encode(), given["method"], given["target"], body, given["time_ms"], given["nonce"]
-    )
-    assert header == f"v1 {given['time_ms']} {given['nonce']} {mac}"
-    Verifier(given["secret"].encode(), lambda: given["time_ms"])(given["method"], given["target"], header, body)
+    secret, method, target, receiver = (given[name] for name in ("secret", "method", "target", "receiver"))
+    sent = (method, receiver, target, body, given["time_ms"], given["nonce"], given["epoch"])
+    header = wire.sign_request(secret.encode(), *sent)
+    assert header == f"v2 {given['time_ms']} {given['nonce']} {receiver} {given['epoch']} {mac}"
+    verifier = Verifier(secret.encode(), clock_ms=lambda: given["time_ms"])
+    verifier.epoch = given["epoch"]
+    assert verifier(method, target, header, body, receiver).receiver == receiver
 
 
 def test_a_ticket_is_good_for_one_attempt_on_one_worker_until_it_expires() -> None:
@@ -99,7 +103,10 @@ def test_a_ticket_is_good_for_one_attempt_on_one_worker_until_it_expires() -> No
     ):  # fmt: skip
         assert wrong is not None
         assert "was not issued" in wrong
-    assert "expired" in (problem(at=now_ms + 30_001) or "")
+    assert problem(at=now_ms + 90_000) is None
+    assert "expired" in (problem(at=now_ms + 90_001) or "")
+    assert problem(at=now_ms - 60_000) is None
+    assert "61 s ahead" in (problem(at=now_ms - 61_000) or "")
     assert wire.ticket_problem(secret, "nonsense", "w:1", "s", "j", 1, now_ms) == "the ticket is malformed"
 
 

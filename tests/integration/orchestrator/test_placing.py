@@ -105,7 +105,7 @@ def test_a_dead_worker_is_noticed_with_the_next_poll_and_believed_again_when_it_
     fleet.workers[0] = FakeWorker(port=dead.port)
     fleet.until_state(dead.url, "ready")
     assert "worker does not answer" in fleet.service.log()
-    assert "worker answers again" in fleet.service.log()
+    until(lambda: "worker answers again" in fleet.service.log())
 
 
 def test_a_worker_that_registers_is_used_and_forgotten_after_its_ttl(orchestrate: Orchestrate) -> None:
@@ -232,7 +232,7 @@ def test_a_registration_that_cannot_be_used_is_refused(lone: Fleet, changed: dic
 def test_nothing_but_health_and_the_page_is_answered_unsigned(lone: Fleet) -> None:
     for method, path in (("POST", "/placement"), ("POST", "/register"), ("GET", "/workers"), ("GET", "/sessions")):
         assert lone.service.request(method, path, sign=False).status == 401
-        forged = signature(method, path, secret=b"another-secret-of-a-fleet")
+        forged = signature(lone.service.url, method, path, secret=b"another-secret-of-a-fleet")
         assert lone.service.request(method, path, sign=False, headers=forged).status == 401
     for path in ("/healthz", "/metrics", "/"):
         assert lone.service.request("GET", path, sign=False).status == 200

@@ -3,6 +3,7 @@
 import json
 from http.server import BaseHTTPRequestHandler
 
+from scaleplex.common.errors import EpochWanted, ScaleplexError
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import Verifier
 from tests.integration.relay.service import SECRET
@@ -20,8 +21,8 @@ class FakeWorker(LoopbackServer):
         self.kill_status = 204
         self.polls = 0
         self.unsigned = 0
-        self._verify = Verifier(SECRET)
         super().__init__(port)
+        self._verify = Verifier(SECRET, [self.url])
 
     def capability(self) -> dict[str, object]:
         """Return what it says of itself."""
@@ -44,8 +45,11 @@ class FakeWorker(LoopbackServer):
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         try:
-            self._verify(handler.command, handler.path, handler.headers.get(wire.AUTH_HEADER), body)
-        except Exception:
+            self._verify(handler.command, handler.path, handler.headers.get(wire.AUTH_HEADER), body, "")
+        except EpochWanted as exc:
+            self._send(handler, exc.status, json.dumps(exc.to_json()).encode())
+            return
+        except ScaleplexError:
             self.unsigned += 1
         if handler.path == "/capability":
             self.polls += 1
@@ -59,6 +63,7 @@ class FakeWorker(LoopbackServer):
 
     def _send(self, handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
         handler.send_response_only(status)
+        handler.send_header(wire.EPOCH_HEADER, self._verify.epoch)
         if status != 204:
             handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()

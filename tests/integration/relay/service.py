@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaleplex.protocol import wire
-from scaleplex.protocol.signing import new_nonce, wall_clock_ms
+from tests.support.signing import sign
 
 SECRET = b"the-secret-of-a-test-fleet"
 START_SECONDS = 20.0
@@ -34,7 +34,21 @@ class Answer:
 class Service:
     """One gunicorn; the listening socket is made here, so that no two tests can meet on a port."""
 
-    def __init__(self, name: str, directory: Path, settings: dict[str, str], *, secret: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        settings: dict[str, str],
+        *,
+        secret: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """Listen; start later.
+
+        Args:
+            host: address to listen on; ``::`` takes IPv4 too.
+        """
         self.name = name
         self._directory = directory
         prefix = f"SCALEPLEX_{name.upper()}_"
@@ -43,9 +57,12 @@ class Service:
         if secret:
             (directory / "secret").write_bytes(SECRET)
             self._environ[prefix + "SECRET_FILE"] = str(directory / "secret")
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, dualstack_ipv6=host == "::"
+        )
+        self.host = "127.0.0.1" if host == "::" else host
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
         self._log = (directory / f"{name}.log").open("w+b")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -74,8 +91,18 @@ class Service:
                 time.sleep(0.02)
         raise AssertionError(f"{self.name} did not start:\n{self.log()}")
 
+    def restart(self) -> None:
+        """End it and start it again on the same port."""
+        self._end()
+        self.start()
+
     def stop(self) -> None:
         """End it and close the port."""
+        self._end()
+        self._listener.close()
+        self._log.close()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
@@ -84,8 +111,6 @@ class Service:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        self._listener.close()
-        self._log.close()
 
     def log(self) -> str:
         """Return what it has logged."""
@@ -108,14 +133,14 @@ class Service:
             sign: add the signature of a request made now.
             raw: these bytes after the connection is made, instead of a request made from the rest.
         """
-        lines = {"Host": f"127.0.0.1:{self.port}", "Connection": "close"}
+        lines = {"Host": self.url.removeprefix("http://"), "Connection": "close"}
         if body:
             lines["Content-Length"] = str(len(body))
         if sign:
-            lines |= signature(method, target, body)
+            lines |= signature(self.url, method, target, body)
         lines |= headers or {}
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
-        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
+        with socket.create_connection((self.host, self.port), 30) as connection:
             connection.sendall(head.encode("latin-1") + body if raw is None else raw)
             return read_answer(connection, method)
 
@@ -131,11 +156,10 @@ class Service:
 
 
 def signature(
-    method: str, target: str, body: bytes = b"", *, secret: bytes = SECRET, time_ms: int | None = None
+    url: str, method: str, target: str, body: bytes = b"", *, secret: bytes = SECRET, time_ms: int | None = None
 ) -> dict[str, str]:
-    """Return the header that signs a request."""
-    stamp = wall_clock_ms() if time_ms is None else time_ms
-    return {wire.AUTH_HEADER: wire.sign_request(secret, method, target, body, stamp, new_nonce())}
+    """Return the header that signs a request to the service at a URL."""
+    return {wire.AUTH_HEADER: sign(url, method, target, body, secret=secret, time_ms=time_ms)}
 
 
 def read_answer(connection: socket.socket, method: str) -> Answer:

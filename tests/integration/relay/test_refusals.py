@@ -24,13 +24,13 @@ def test_a_worker_s_own_request_must_be_signed(relay: Service, plex: FakePlex, j
 
 def test_a_wrong_a_stale_and_a_replayed_signature_are_refused(relay: Service, plex: FakePlex, job: Job) -> None:
     target = job.target("progress", "progress=1.0")
-    other = signature("PUT", target, secret=b"another-secret-of-a-fleet")
+    other = signature(relay.url, "PUT", target, secret=b"another-secret-of-a-fleet")
     assert relay.request("PUT", target, sign=False, headers=other).status == 401
-    stale = signature("PUT", target, time_ms=wall_clock_ms() - 61_000)
+    stale = signature(relay.url, "PUT", target, time_ms=wall_clock_ms() - 61_000)
     assert relay.request("PUT", target, sign=False, headers=stale).status == 401
-    elsewhere = signature("PUT", job.target("progress", "progress=2.0"))
+    elsewhere = signature(relay.url, "PUT", job.target("progress", "progress=2.0"))
     assert relay.request("PUT", target, sign=False, headers=elsewhere).status == 401
-    once = signature("PUT", target)
+    once = signature(relay.url, "PUT", target)
     assert relay.request("PUT", target, sign=False, headers=once).status == 206
     assert relay.request("PUT", target, sign=False, headers=once).status == 401
     assert len(plex.of(job.name)) == 1

@@ -128,9 +128,11 @@ def test_every_request_is_signed_with_the_fleet_secret(host: Host, serve: Serve)
     orchestrator, worker = fleet(host, serve, stream(spawned(), exit_frame(0)))
     host.run()
     nonces = set()
-    for request in (*orchestrator.requests, *worker.requests):
-        _, time_ms, nonce, mac = request.headers[wire.AUTH_HEADER].split(" ")
-        assert mac == wire.request_mac(SECRET, "POST", request.target, int(time_ms), nonce, request.body)
+    for server, request in ((orchestrator, orchestrator.requests[0]), (worker, worker.requests[0])):
+        _, time_ms, nonce, receiver, epoch, mac = request.headers[wire.AUTH_HEADER].split(" ")
+        assert (receiver, epoch) == (wire.authority(server.url), wire.NO_EPOCH)
+        signed = (SECRET, "POST", receiver, request.target, int(time_ms), nonce, epoch, request.body)
+        assert mac == wire.request_mac(*signed)
         nonces.add(nonce)
     assert len(nonces) == 2
 

@@ -18,7 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from scaleplex.protocol import wire
-from scaleplex.protocol.signing import new_nonce, wall_clock_ms
+from scaleplex.protocol.signing import wall_clock_ms
+from tests.support.signing import sign
 
 SECRET = b"a fleet secret for tests"
 READY_SECONDS = 20.0
@@ -258,8 +259,7 @@ class Worker:
 
     def sign(self, method: str, target: str, body: bytes, secret: bytes = SECRET, time_ms: int | None = None) -> str:
         """Return a signature."""
-        now = wall_clock_ms() if time_ms is None else time_ms
-        return wire.sign_request(secret, method, target, body, now, new_nonce())
+        return sign(f"http://{self.authority}", method, target, body, secret=secret, time_ms=time_ms)
 
     def ask(self, method: str, target: str, body: bytes = b"", auth: str | None = "sign") -> tuple[int, bytes]:
         """Send a request and return status and body."""

@@ -32,13 +32,19 @@ class Open:
         resp.media = {}
 
 
+def verifier() -> Verifier:
+    """Return one that has run for long."""
+    clock = iter((NOW_MS - 600_000,))
+    return Verifier(SECRET, ["http://w:1"], clock_ms=lambda: next(clock, NOW_MS))
+
+
 @pytest.fixture
 def client() -> testing.TestClient:
     reasons: list[str | None] = [None]
     app = make_app(
         log=Log("test"),
         metrics=Metrics(),
-        verify=Verifier(SECRET, lambda: NOW_MS),
+        verify=verifier(),
         why_not_ready=lambda: reasons[0],
         body_max_bytes=1000,
     )
@@ -48,10 +54,11 @@ def client() -> testing.TestClient:
 
 
 def signed(body: bytes, nonce: str = "a" * 32, **changes: object) -> dict[str, str]:
-    parts = {"method": "POST", "target": "/echo", "time_ms": NOW_MS, "secret": SECRET} | changes
+    parts = {"method": "POST", "receiver": "w:1", "target": "/echo", "time_ms": NOW_MS, "secret": SECRET} | changes
     value = wire.sign_request(
         parts["secret"],
         parts["method"],
+        parts["receiver"],
         parts["target"],
         body,
         parts["time_ms"],
@@ -69,9 +76,11 @@ def test_a_signed_request_passes(client: testing.TestClient) -> None:
     ("headers", "why"),
     [
         ({}, "not signed"),
-        ({wire.AUTH_HEADER: "v1 1 2"}, "malformed"),
-        ({wire.AUTH_HEADER: "v9 1 " + "a" * 32 + " x"}, "malformed"),
-        ({wire.AUTH_HEADER: "v1 " + "9" * 5000 + " " + "a" * 32 + " x"}, "malformed"),
+        ({wire.AUTH_HEADER: "v2 1 2"}, "malformed"),
+        ({wire.AUTH_HEADER: "v1 1 " + "a" * 32 + " x"}, "signed in the way v1"),
+        ({wire.AUTH_HEADER: "v9 1 " + "a" * 32 + " x"}, "signed in the way v9"),
+        ({wire.AUTH_HEADER: "v2 " + "9" * 5000 + " " + "a" * 32 + " w:1 - x"}, "malformed"),
+        (signed(b"{}", receiver="w:2"), "meant for w:2; this service answers to w:1"),
         (signed(b"{}", secret=b"another secret here"), "does not fit"),
         (signed(b"{ }"), "does not fit"),
         (signed(b"{}", target="/other"), "does not fit"),

@@ -67,8 +67,9 @@ def test_a_request_carries_a_signature_over_its_target_and_body() -> None:
     assert lines[0] == "POST /task HTTP/1.1"
     assert "Host: 10.0.0.6:32481" in lines
     assert body == b"{}"
-    _, time_ms, nonce, mac = lines[-1].removeprefix(f"{wire.AUTH_HEADER}: ").split(" ")
-    assert mac == wire.request_mac(b"secret", "POST", "/task", int(time_ms), nonce, b"{}")
+    _, time_ms, nonce, receiver, epoch, mac = lines[-1].removeprefix(f"{wire.AUTH_HEADER}: ").split(" ")
+    assert (receiver, epoch) == ("10.0.0.6:32481", wire.NO_EPOCH)
+    assert mac == wire.request_mac(b"secret", "POST", receiver, "/task", int(time_ms), nonce, epoch, b"{}")
     assert len(nonce) == 32
 
 
