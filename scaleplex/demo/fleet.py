@@ -141,7 +141,8 @@ class Fleet:
         (self.base / "shim.env").write_text(lines)
         python = SYSTEM_PYTHON if SYSTEM_PYTHON.exists() else Path(sys.executable)
         program = self.base / "Plex Transcoder"
-        program.write_text(stub(str(PACKAGE_ROOT), str(self.base / "shim.env"), str(python)))
+        runtime = str(self.base / "run")
+        program.write_text(stub(str(PACKAGE_ROOT), str(self.base / "shim.env"), str(python), runtime_dir=runtime))
         program.chmod(0o755)
 
     @property

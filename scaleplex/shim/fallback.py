@@ -11,7 +11,8 @@ import sys
 from scaleplex.protocol import wire
 
 GUARD = b"SCALEPLEX_SHIM_GUARD"  # set for the real transcoder only: a shim that finds it is in a loop
-LIBRARY_PATH = b"SCALEPLEX_PLEX_LIBRARY_PATH"  # where the stub's first line keeps PMS's LD_LIBRARY_PATH
+# Where the stub's first line keeps what PMS set, while the interpreter runs without it.
+KEPT = ((b"SCALEPLEX_PLEX_LIBRARY_PATH", b"LD_LIBRARY_PATH"), (b"SCALEPLEX_PLEX_PWD", b"PWD"))
 SHARED_LANGUAGE = (b"LANG", b"TZ")
 
 
@@ -19,7 +20,7 @@ def original_environment() -> dict[bytes, bytes]:
     """Return the environment PMS set.
 
     ``posix.environ`` is not it: in a C locale the interpreter adds LC_CTYPE (PEP 538), and the stub's first line has
-    moved LD_LIBRARY_PATH out of the interpreter's way. The kernel's copy shows what was passed to ``exec``.
+    moved LD_LIBRARY_PATH and PWD out of the way. The kernel's copy shows what was passed to ``exec``.
     """
     environment: dict[bytes, bytes] = {}
     try:
@@ -28,9 +29,12 @@ def original_environment() -> dict[bytes, bytes]:
         environment.update((name, value) for name, equals, value in (e.partition(b"=") for e in entries) if equals)
     except OSError:
         environment.update(posix.environ)
-    library_path = environment.pop(LIBRARY_PATH, b"")
-    if library_path:
-        environment[b"LD_LIBRARY_PATH"] = library_path
+    for kept, name in KEPT:
+        value = environment.pop(kept, None)
+        if value:
+            environment[name] = value
+        elif value is not None:
+            environment.pop(name, None)
     return environment
 
 

@@ -115,7 +115,8 @@ class Stand:
         self._ffmpeg, self._ffprobe = ffmpeg or stand_in, ffprobe or stand_in
         self._journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._journal.bind(str(self.root / "journal"))
-        self.shim = self._executable("bin/Plex Transcoder", stub(str(REPOSITORY), str(self.root / "shim.env"), PYTHON))
+        text = stub(str(REPOSITORY), str(self.root / "shim.env"), PYTHON, runtime_dir=str(self.root / "run"))
+        self.shim = self._executable("bin/Plex Transcoder", text)
         shutil.copy("/bin/true", self.root / "bin" / "Plex Transcoder.real")
 
     def _executable(self, name: str, text: str) -> Path:

@@ -14,7 +14,7 @@ PROGRAM = "Plex Transcoder"
 PACKAGE = "plexmediaserver"
 ROLE = "Run the scaleplex role for the Plex host again."
 REINSTALL = f"Reinstall {PACKAGE}, then run the scaleplex role for the Plex host again."
-OUR_SECOND_LINE = stub.TEMPLATE.split("\n", 2)[1].encode()
+MARK = stub.MARK.encode()
 ELF = b"\x7fELF"
 HEAD_BYTES = 4096
 
@@ -23,7 +23,7 @@ def is_shim(path: Path) -> bool:
     """Tell whether a file is our stub, of whatever version."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return head.startswith(b"#!") and OUR_SECOND_LINE in head
+    return head.startswith(b"#!") and MARK in head
 
 
 def registered(directory: Path, root: Path) -> list[Finding]:
@@ -70,17 +70,17 @@ def shim_in_place(directory: Path) -> list[Finding]:
 
 def stub_parts(text: str) -> dict[str, str] | None:
     """Return what a stub was made of, as arguments of ``stub.stub``; None when it is none we know."""
-    python = re.search(r"^#!/usr/bin/env -S .* (/\S+) -IS$", text, re.MULTILINE)
+    shell = re.search(r"^python='([^'\n]+)' runtime='([^'\n]+)' real='([^'\n]*)'$", text, re.MULTILINE)
     library = re.search(r"^    sys\.path\.insert\(0, '([^'\n]+)'\)$", text, re.MULTILINE)
     config = re.search(r"main\(sys\.argv, '([^'\n]+)', real\)", text)
-    transcoder = re.search(r"^real = '([^'\n]*)' or ", text, re.MULTILINE)
-    if python is None or library is None or config is None or transcoder is None:
+    if shell is None or library is None or config is None:
         return None
     return {
         "library_dir": library.group(1),
         "config_path": config.group(1),
-        "python": python.group(1),
-        "transcoder": transcoder.group(1),
+        "python": shell.group(1),
+        "runtime_dir": shell.group(2),
+        "transcoder": shell.group(3),
     }
 
 

@@ -21,6 +21,7 @@ FIXES = {
     "no-secret": "Let Plex's user read the fleet secret; see plex.secret.",
     "no-job-file": "Let Plex's user write into the runtime directory; see plex.runtime.",
     "local-only": "Nothing to do: no worker can do this kind of job yet; its log says why.",
+    "cannot-start": "Repair the package the detail names (python3), or run the scaleplex role for the Plex host again.",
     "shim-fault": "Please report it with the lines of journalctl -t scaleplex-shim.",
 }
 

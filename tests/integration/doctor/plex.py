@@ -88,7 +88,8 @@ class PlexHost:
 
     def write_stub(self) -> None:
         """Put the stub in the transcoder's place."""
-        self.program.write_text(stub.stub(str(self.library), str(self.settings), PYTHON))
+        text = stub.stub(str(self.library), str(self.settings), PYTHON, runtime_dir=str(self.root / "run/scaleplex"))
+        self.program.write_text(text)
         self.program.chmod(0o755)
 
     @property

@@ -212,7 +212,8 @@ class Host:
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
     def install(self, library: Path = REPOSITORY) -> None:
-        self.executable(self.shim, stub(str(library), str(self.base / "shim.env"), self.python))
+        text = stub(str(library), str(self.base / "shim.env"), self.python, runtime_dir=str(self.runtime))
+        self.executable(self.shim, text)
 
     def configure(self, **settings: str) -> None:
         """Write the settings: names without prefix, in lower case."""

@@ -112,10 +112,18 @@ def copied_library(host: Host) -> Path:
     return library / "scaleplex"
 
 
+@pytest.mark.parametrize("proven", [False, True])  # the shim has started before, and knows the interpreter as sound
 @pytest.mark.parametrize("module", ["protocol/wire.py", "shim/main.py", "shim/http.py"])
-def test_a_library_that_does_not_compile_runs_the_real_transcoder(host: Host, module: str) -> None:
-    (copied_library(host) / module).write_text("def broken(:\n")
-    assert host.run().code == 7
+def test_a_library_that_does_not_compile_runs_the_real_transcoder(host: Host, module: str, proven: bool) -> None:
+    broken = copied_library(host) / module
+    if proven:
+        assert host.run(LOCAL_ARGS).code == 7
+        (host.record / "cmdline").unlink()
+    broken.write_text("def broken(:\n")
+    environment = {"LD_LIBRARY_PATH": "/old", "PWD": "/stale"}
+    assert host.run(environment=environment).code == 7
+    assert host.real_argv() == [os.fsencode(a) for a in ARGS]
+    assert host.real_environment() == {**environment, "SCALEPLEX_SHIM_GUARD": "1"}
 
 
 def test_a_fault_of_the_shim_before_anything_began_runs_the_real_transcoder(host: Host, dead_url: str) -> None:
@@ -255,6 +263,7 @@ def test_a_script_found_through_the_path_knows_its_own_place(host: Host) -> None
 
 
 def test_the_stub_refuses_paths_it_could_not_keep(host: Host) -> None:
-    for python in ("python3", "/opt/my python/bin/python3", "/x" * 200):
-        with pytest.raises(ValueError):
-            stub("/usr/lib/scaleplex", "/etc/scaleplex/shim.env", python)
+    for path in ("python3", "/opt/it's mine/python3", "/opt/a\\b", "/opt/a\nb", "/opt/@LIBRARY@"):
+        for wrong in ({"python": path}, {"runtime_dir": path}, {"transcoder": path}):
+            with pytest.raises(ValueError):
+                stub("/usr/lib/scaleplex", "/etc/scaleplex/shim.env", **wrong)

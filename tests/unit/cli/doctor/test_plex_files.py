@@ -53,7 +53,7 @@ def test_absent_preferences_are_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transcoder", ["", "/opt/plex/Plex Transcoder.real"])
 def test_a_stub_can_be_taken_apart_and_made_again(transcoder: str) -> None:
-    text = stub.stub("/usr/lib/scaleplex/shim", "/etc/scaleplex/shim.env", "/usr/bin/python3", transcoder)
+    text = stub.stub("/usr/lib/scaleplex/shim", "/etc/scaleplex/shim.env", "/usr/bin/python3", transcoder, "/run/plex")
     parts = diversion.stub_parts(text)
     assert parts is not None
     assert stub.stub(**parts) == text
