@@ -1,6 +1,7 @@
 """The ``scaleplex`` command: ``scaleplex VERB [OBJECT] [--option]``.
 
-Results go to stdout, everything else to stderr. Exit 0 done, 1 the check found something, 2 wrong use, 75 try later.
+Results go to stdout, everything else to stderr. Exit 0 done, 1 the check found something or the other
+side refused, 2 wrong use, 75 try later.
 """
 
 import argparse
@@ -9,13 +10,14 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from scaleplex.cli import demo, doctor, explain, replay, status
+from scaleplex.cli import demo, doctor, drain, explain, kill, replay, status
+from scaleplex.cli.fleet import CommandError
 from scaleplex.common.errors import ScaleplexError
 
 EXAMPLES = """\
 examples:
   scaleplex explain --target sw argv.json       what would become of a Plex command line
-  scaleplex status --orchestrator http://10.0.0.5:32480   which worker runs what
+  sudo scaleplex status                         which worker runs what
 """
 
 
@@ -29,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scaleplex {version('scaleplex')}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in (status, doctor, explain, replay, demo):
+    for verb in (status, drain, kill, doctor, explain, replay, demo):
         verb.add_parser(verbs)
     return parser
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ScaleplexError as exc:
         print(f"scaleplex: {exc.detail}\n{exc.hint}", file=sys.stderr)
-        return 2
+        return exc.exit_code if isinstance(exc, CommandError) else 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -87,7 +87,7 @@ def cli_page() -> str:
         "# Command line",
         "",
         "Printed from the code by `./dev docs`. Results go to stdout, everything else to stderr. Exit 0 done, 1 the",
-        "check found something, 2 wrong use, 75 try later.",
+        "check found something or the other side refused, 2 wrong use, 75 try later.",
         "",
         *_help("scaleplex", parser),
     ]

@@ -66,7 +66,7 @@ def build(config: OrchestratorConfig, secret: Secret | None, log: Log) -> Orches
         if not discovery.wait_first_round(0):
             return "the workers have not been asked yet"
         if not any(view.state == "ready" and view.problem is None for view in fleet.views()):
-            return "no worker is ready; see GET /workers"
+            return "no worker is ready; `scaleplex status` shows why"
         return None
 
     verify = Verifier(secret.reveal(), config.urls, setting=PREFIX + "URLS") if secret is not None else None

@@ -129,8 +129,8 @@ def add_routes(
     app.add_route("/task/{job}", resources.OneTask(supervisor))
     app.add_route("/task/{job}/kill", resources.Kill(supervisor))
     app.add_route("/capability", resources.CapabilityResource(capability))
-    app.add_route("/drain", resources.Drain(supervisor.drain, capability))
-    app.add_route("/undrain", resources.Drain(supervisor.undrain, capability))
+    app.add_route("/drain", resources.Drain(supervisor, capability))
+    app.add_route("/undrain", resources.Undrain(supervisor, capability))
 
 
 class Service:

@@ -97,14 +97,29 @@ class CapabilityResource:
 
 
 class Drain:
-    """``POST /drain`` and ``POST /undrain``: answer with the capability."""
+    """``POST /drain``: take no new tasks; ``{"end_running": true}`` also ends what runs. Answers the capability."""
 
-    def __init__(self, change: Callable[[], None], capability: Callable[[], Capability]) -> None:
-        self._change = change
+    def __init__(self, supervisor: Supervisor, capability: Callable[[], Capability]) -> None:
+        self._supervisor = supervisor
         self._capability = capability
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._change()
+        end_running = json_body(req).get("end_running", False) if cast("bytes", req.context.body) else False
+        if not isinstance(end_running, bool):
+            raise BadField("The field 'end_running' must be true or false.", "See the protocol page.")
+        self._supervisor.drain(end_running=end_running)
+        _answer(resp, self._capability().to_json())
+
+
+class Undrain:
+    """``POST /undrain``: take tasks again. Answers with the capability."""
+
+    def __init__(self, supervisor: Supervisor, capability: Callable[[], Capability]) -> None:
+        self._supervisor = supervisor
+        self._capability = capability
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._supervisor.undrain()
         _answer(resp, self._capability().to_json())
 
 

@@ -134,7 +134,7 @@ class Host:
         """Return what the rest of the fleet answers; it is asked once, whoever comes first."""
         with self._survey_lock:
             if self._survey is None:
-                workers, orchestrators = self._urls()
+                workers, orchestrators = self.urls()
                 self._survey = take(workers, orchestrators, self.known_relay(), self.secret)
             return self._survey
 
@@ -142,7 +142,8 @@ class Host:
         """Return the relay's URL as workers reach it, empty when this host does not know it."""
         return self.relay_url or (self.shim.relay_url if self.shim is not None else "")
 
-    def _urls(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def urls(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the URLs of the workers and of the orchestrators that this host's settings name."""
         workers: list[str] = []
         orchestrators: list[str] = []
         if self.shim is not None:

@@ -113,7 +113,7 @@ def ready(name: str, bind: str) -> list[Finding]:
         draining = "draining" in reply.detail
         say: Callable[[str, str], Finding] = warning if draining else problem
         fix = (
-            "Undrain it (POST /undrain) when the work on it is done."
+            f"When the work on this host is done: scaleplex undrain http://{dial(bind)}"
             if draining
             else f"Do what it says, then systemctl restart scaleplex-{name}."
         )

@@ -70,7 +70,7 @@ class Library:
         for item in self.items:
             if path == f"/library/metadata/{item.key}":
                 return item
-        raise NotFound(f"No film has the key {path}.", "GET /standin/library lists the keys.")
+        raise NotFound(f"No film has the key {path}.", "Open /standin/library on this server: it lists the keys.")
 
 
 def read_library(folder: Path) -> Library:
