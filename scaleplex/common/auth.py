@@ -44,6 +44,9 @@ class Verify(Protocol):
             called_at: ``host:port`` at which the connection came in, empty if not known.
         """
 
+    def glance(self, header: str | None) -> None:
+        """Raise Unauthorized if no body could make this header good: it is missing, malformed or stale."""
+
 
 def check(verify: Verify, req: falcon.Request, body: bytes) -> Proof:
     """Check a request's signature and keep the proof in ``req.context.proof``.

@@ -1,15 +1,17 @@
 """What every HTTP service needs: the app, signed requests, errors as JSON, health, gunicorn's settings."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import falcon
 from gunicorn.http.errors import ParseException
 
-from scaleplex.common import auth, errors
+from scaleplex.common import auth, errors, pulse
 from scaleplex.common.auth import Verify
 from scaleplex.common.config import check_bind
+from scaleplex.common.intake import Admit
 from scaleplex.common.log import Log, Secret
 from scaleplex.common.metrics import Metrics
 
@@ -26,6 +28,15 @@ class Gate:
     def __init__(self, verify: Verify | None, body_max_bytes: int = BODY_MAX_BYTES) -> None:
         self._verify = verify
         self._body_max_bytes = body_max_bytes
+
+    def glance(self, header: str | None) -> None:
+        """Refuse a request whose signature cannot be good whatever its body is.
+
+        Raises:
+            Unauthorized: there is none, it is malformed or stale.
+        """
+        if self._verify is not None:
+            self._verify.glance(header)
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
@@ -95,6 +106,48 @@ def json_body(req: falcon.Request) -> dict[str, object]:
     return value
 
 
+class ServiceApp(falcon.App[falcon.Request, falcon.Response]):
+    """An app with what the server asks before, and besides, calling it."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        body_max_bytes: int,
+        why_not_started: Callable[[], str | None],
+        admit_unsigned: Admit | None,
+    ) -> None:
+        super().__init__(middleware=[gate])
+        self.body_max_bytes = body_max_bytes
+        self.why_not_started = why_not_started
+        self._gate = gate
+        self._admit_unsigned = admit_unsigned
+        self._unsigned: tuple[str, ...] = ()  # what the paths of routes begin with that check signatures themselves
+
+    def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
+        if getattr(resource, "unsigned", False):
+            self._unsigned += (uri_template.partition("{")[0],)
+        super().add_route(uri_template, resource, **kwargs)
+
+    def admit(self, method: str, target: str, headers: Mapping[str, str]) -> None:
+        """Judge a head whose body has not been read; the server calls this in its loop, so it does not wait.
+
+        Args:
+            headers: by their names in upper case.
+
+        Raises:
+            ScaleplexError: nobody needs that body.
+        """
+        path = target.partition("?")[0]
+        if path in OPEN_PATHS or path in self._unsigned:
+            raise errors.TooLarge("This path takes no body.", "Send the request without one.")
+        if any(path.startswith(prefix) for prefix in self._unsigned if len(prefix) > 1):
+            if self._admit_unsigned is not None:
+                self._admit_unsigned(method, target, headers)
+            return
+        self._gate.glance(headers.get(auth.AUTH_HEADER.upper()))
+
+
 class Health:
     """``GET /healthz``: the process answers."""
 
@@ -131,10 +184,22 @@ def make_app(
     metrics: Metrics,
     verify: Verify | None,
     why_not_ready: Callable[[], str | None],
+    why_not_started: Callable[[], str | None] | None = None,
     body_max_bytes: int = BODY_MAX_BYTES,
-) -> falcon.App[falcon.Request, falcon.Response]:
-    """Return an app with health endpoints, signature check and JSON errors; the service adds its own routes."""
-    app = falcon.App(middleware=[Gate(verify, body_max_bytes)])
+    admit_unsigned: Admit | None = None,
+) -> ServiceApp:
+    """Return an app with health endpoints, signature check and JSON errors; the service adds its own routes.
+
+    Args:
+        why_not_started: what keeps systemd waiting for the start; None for the same as ``why_not_ready``.
+        admit_unsigned: judges heads for routes that check signatures themselves, before a body is read.
+    """
+    app = ServiceApp(
+        Gate(verify, body_max_bytes),
+        body_max_bytes=body_max_bytes,
+        why_not_started=why_not_started or why_not_ready,
+        admit_unsigned=admit_unsigned,
+    )
 
     def on_known(req: falcon.Request, resp: falcon.Response, exc: errors.ScaleplexError, params: object) -> None:
         log.debug("request refused", method=req.method, path=loggable_path(req), error=exc.code, detail=exc.detail)
@@ -172,9 +237,9 @@ def make_app(
 def gunicorn_settings(*, bind: str, secret: Secret | None, threads: int) -> dict[str, object]:
     """Return gunicorn's settings of a service; its ``gunicorn_conf`` module puts them into its globals.
 
-    One process with threads: the state is in memory, one lock guards it. No watchdog: gunicorn closes connections in
-    its main loop and gives each client up to two seconds to close its end; a few that do not would look like a hung
-    process, and the cure would end every film. The control socket would be created below ``$HOME``.
+    One process with threads: the state is in memory, one lock guards it. ``timeout`` is gunicorn's own watchdog, which
+    would kill every film with the service; systemd's is fed by ``scaleplex.common.pulse``. Headers by which a proxy
+    would speak for a client mean nothing here. The control socket would be created below ``$HOME``.
 
     Raises:
         ConfigError: the address is beyond loopback and there is no secret.
@@ -183,14 +248,26 @@ def gunicorn_settings(*, bind: str, secret: Secret | None, threads: int) -> dict
     return {
         "bind": [bind],
         "workers": 1,
-        "worker_class": "gthread",
+        "worker_class": "scaleplex.common.server.Server",
         "threads": threads,
         "timeout": 0,
         "graceful_timeout": 25,
-        "keepalive": 75,
+        "on_starting": pulse.on_starting,
+        "on_exit": pulse.on_exit,
+        "forwarded_allow_ips": "",
+        "secure_scheme_headers": {},
         "control_socket_disable": True,
         "accesslog": None,
         "errorlog": "-",
         "loglevel": "warning",
         "proc_name": "scaleplex",
     }
+
+
+def settings_or_exit(make: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """Return gunicorn's settings; end with ``EX_CONFIG``, which its unit knows, when what they come from is wrong."""
+    try:
+        return make()
+    except errors.ConfigError as exc:
+        sys.stderr.write(f"{exc}\n")
+        raise SystemExit(pulse.EX_CONFIG) from exc

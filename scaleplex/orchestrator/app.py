@@ -70,7 +70,7 @@ def build(config: OrchestratorConfig, secret: Secret | None, log: Log) -> Orches
         return None
 
     verify = Verifier(secret.reveal(), config.urls, setting=PREFIX + "URLS") if secret is not None else None
-    app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready)
+    app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready, why_not_started=lambda: None)
     app.add_route("/placement", Placements(fleet, discovery, superseder, meters, log))
     app.add_route("/register", Registrations(fleet))
     app.add_route("/workers", Workers(fleet))

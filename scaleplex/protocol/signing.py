@@ -95,11 +95,7 @@ class Verifier:
                 "The signature does not fit the request.", "Both hosts need the same fleet secret; compare its digest."
             )
         self._check_receiver(receiver, called_at)
-        now_ms = self._clock_ms()
-        if abs(now_ms - time_ms) > wire.CLOCK_TOLERANCE_MS:
-            raise Unauthorized(
-                f"The request's time is off by {abs(now_ms - time_ms) // 1000} s.", "Synchronise the hosts' clocks."
-            )
+        now_ms = self._check_clock(time_ms)
         if epoch != self.epoch and (epoch != wire.NO_EPOCH or time_ms <= self._unsafe_until_ms):
             raise EpochWanted(
                 "The request may be older than this process, which cannot know whether it was carried out before.",
@@ -108,6 +104,22 @@ class Verifier:
         if not self._nonces.first_use(nonce, now_ms):
             raise Unauthorized("The request was seen before.", "Sign each request anew.")
         return Proof(nonce, receiver)
+
+    def glance(self, header: str | None) -> None:
+        """Refuse what can be refused by the header alone, before anybody reads a body.
+
+        Raises:
+            Unauthorized: unsigned, malformed or stale.
+        """
+        self._check_clock(_parts(header)[0])
+
+    def _check_clock(self, time_ms: int) -> int:
+        now_ms = self._clock_ms()
+        if abs(now_ms - time_ms) > wire.CLOCK_TOLERANCE_MS:
+            raise Unauthorized(
+                f"The request's time is off by {abs(now_ms - time_ms) // 1000} s.", "Synchronise the hosts' clocks."
+            )
+        return now_ms
 
     def _check_receiver(self, receiver: str, called_at: str) -> None:
         names = tuple(filter(None, (called_at, *self._names)))

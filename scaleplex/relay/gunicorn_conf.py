@@ -3,13 +3,18 @@
 import os
 
 from scaleplex.common.config import load, load_secret
-from scaleplex.common.service import gunicorn_settings
+from scaleplex.common.service import gunicorn_settings, settings_or_exit
 from scaleplex.relay.config import PREFIX, RelayConfig
 
-_config = load(RelayConfig, PREFIX, os.environ)
-globals().update(
-    gunicorn_settings(bind=_config.bind, secret=load_secret(os.environ, PREFIX), threads=_config.threads),
-    limit_request_line=8190,  # a log line of 2 KiB, escaped
-    limit_request_fields=32,
-    limit_request_field_size=2048,
-)
+
+def _settings() -> dict[str, object]:
+    config = load(RelayConfig, PREFIX, os.environ)
+    return {
+        **gunicorn_settings(bind=config.bind, secret=load_secret(os.environ, PREFIX), threads=config.threads),
+        "limit_request_line": 8190,  # a log line of 2 KiB, escaped
+        "limit_request_fields": 32,
+        "limit_request_field_size": 2048,
+    }
+
+
+globals().update(settings_or_exit(_settings))

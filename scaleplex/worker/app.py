@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import falcon
-
 from scaleplex.common.config import load, load_secret
 from scaleplex.common.errors import ConfigError
 from scaleplex.common.log import Log, Secret, open_log
-from scaleplex.common.service import make_app
+from scaleplex.common.service import ServiceApp, make_app
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import Verifier
 from scaleplex.worker import doctor, giveup, resources
@@ -32,7 +30,7 @@ from scaleplex.worker.runner import Runner
 from scaleplex.worker.supervisor import Supervisor
 from scaleplex.worker.warmup import WarmUp
 
-App = falcon.App[falcon.Request, falcon.Response]
+App = ServiceApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +136,9 @@ class Service:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.admit = worker.app.admit
+        self.body_max_bytes = worker.app.body_max_bytes
+        self.why_not_started = worker.app.why_not_started
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         return self._worker.app(environ, start_response)

@@ -11,15 +11,21 @@ import signal
 from typing import Any
 
 from scaleplex.common.config import load, load_secret
-from scaleplex.common.service import gunicorn_settings
+from scaleplex.common.service import gunicorn_settings, settings_or_exit
 from scaleplex.worker.config import PREFIX, WorkerConfig
 
-_config = load(WorkerConfig, PREFIX, os.environ)
-_config.check()
-globals().update(
-    gunicorn_settings(bind=_config.bind, secret=load_secret(os.environ, PREFIX), threads=_config.threads),
-    proc_name="scaleplex-worker",
-)
+
+def _settings() -> dict[str, object]:
+    config = load(WorkerConfig, PREFIX, os.environ)
+    config.check()
+    secret = load_secret(os.environ, PREFIX)
+    return {
+        **gunicorn_settings(bind=config.bind, secret=secret, threads=config.threads),
+        "proc_name": "scaleplex-worker",
+    }
+
+
+globals().update(settings_or_exit(_settings))
 
 
 def post_worker_init(worker: Any) -> None:

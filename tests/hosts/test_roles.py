@@ -90,9 +90,10 @@ def test_a_unit_is_closed_as_far_as_a_score_below_2_5(unit: Path) -> None:
 def test_a_unit_tells_when_it_is_ready_and_takes_the_secret_as_a_credential(unit: Path) -> None:
     text = unit.read_text()
     assert "\nType=notify\n" in text
-    assert "\nExecStartPost=/usr/lib/scaleplex/bin/wait-ready " in text
-    assert "\nNotifyAccess=all\n" in text
+    assert "\nExecStartPost=" not in text  # the service itself says when it is ready
+    assert "\nNotifyAccess=main\n" in text
     assert "\nWatchdogSec=60\n" in text
+    assert "\nRestartPreventExitStatus=78 217 243\n" in text
     assert "\nLoadCredential=fleet-secret:/etc/scaleplex/fleet-secret\n" in text
 
 
