@@ -223,20 +223,18 @@ def test_settings_that_cannot_work_end_the_service_with_the_code_its_unit_knows(
 
 
 def test_a_stop_finishes_what_runs_and_ends_clean(tmp_path: Path) -> None:
-    service = Running(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    service = Running(tmp_path, {"APP_PIPE": str(tmp_path / "pipe")})
     try:
         until(lambda: b"200 OK" in service.get("/healthz"), "health")
         with service.connect() as held, service.connect() as idle, service.connect() as half:
-            held.sendall(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n")
             idle.sendall(b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n")
             assert idle.recv(100)
             half.sendall(b"GET /ec")
-            release = service.connect()
-            release.sendall(b"POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n")
-            service.process.terminate()
-            release.sendall(b"x")
+            held.sendall(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n")
+            with (tmp_path / "pipe").open("wb"):  # opens once the other end is: the request is under way
+                service.process.terminate()
             assert b"200 OK" in read_all(held)
-            release.close()
         assert service.process.wait(20) == 0
         assert "Traceback" not in service.log()
     finally:
