@@ -1,16 +1,21 @@
 """May this command line run here? What a client, a media file or a stranger on the network may have put into it.
 
+Nothing runs that is not known: each option, each filter with its arguments and each encoder parameter is listed with
+what its value looks like (``options``, ``graphs``, ``encoders``, ``grammar``). A list of what is dangerous would have
+to know all of FFmpeg, and to read quotes and escapes exactly as FFmpeg does.
+
 PMS is trusted, but what it hands over was shaped by clients and media files, and the fleet is a network service that
 executes command lines (contract 9.1). Each rule is a function that returns normally or raises a refusal that names the
 rule and how to change it. Paths are resolved by the caller (``prepare``): nothing here looks at the host.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scaleplex.common.errors import PolicyRefusal
-from scaleplex.ffmpeg import argv, filtergraph, values
+from scaleplex.ffmpeg import argv, values
+from scaleplex.worker.policy import encoders, grammar, graphs, options
 
 ARGS_MAX_BYTES = 256 * 1024
 ARGS_MAX_ITEMS = 4096
@@ -22,7 +27,6 @@ JOB = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\
 KINDS = ("video", "subtitle")
 ENVIRONMENT = re.compile(r"(LANG|LC_[A-Z]+|TZ)\Z")
 SESSION_DIRECTORY = re.compile(r"(/[^/]+)*/(Sessions/plex-transcode-[A-Za-z0-9._~-]+|Detection(/[A-Za-z0-9._~-]+)?)\Z")
-BASE_NAME = re.compile(r"[A-Za-z0-9$%][A-Za-z0-9$%._+-]{0,254}\Z")
 OUTPUT_NAME = re.compile(
     r"(dash|nullfile|-|header|(sub-)?chunk-%0\d{1,2}d|(media|thumb)-%0\d{1,2}d(\.[a-z0-9]{1,8})?"
     r"|[A-Za-z0-9_-]{1,64}\.(mp4|mkv|ts|srt|ass|vtt|mp3|flac|m4a))\Z"
@@ -32,47 +36,7 @@ CALLBACK = re.compile(
     r"http://127\.0\.0\.1:(?P<port>\d{1,5})/(video|music)/:/transcode/session/(?P<session>[^/?#]+)/(?P<job>[^/?#]+)"
     r"/(progress|manifest|seglist)(\?[A-Za-z0-9=&._~-]*)?\Z"
 )
-CALLBACK_BASE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]{1,255}/cb/\d{1,3}/[0-9a-f]{40}\Z")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-CALLBACK_OPTIONS = ("progressurl", "manifest_name", "segment_list")
-NAME_OPTIONS = ("init_seg_name", "media_seg_name", "segment_header_filename", "segment_list")
-NUMBER_OPTIONS = (
-    "ss", "t", "to", "segment_start_number", "skip_to_segment", "segment_time", "seg_duration", "window_size",
-    "segment_list_size",
-)  # fmt: skip
-# Values of these are text or devices that the translator replaces; a slash in them names no file that is opened here.
-SLASH_OPTIONS = ("metadata", "init_hw_device", "vaapi_device", "hwaccel_device", "r", "aspect", "force_key_frames")
-GRAPH_OPTIONS = ("filter_complex", "vf", "af", "filter")
-MUXERS = _words("dash ssegment segment stream_segment null mp4 srt ass webvtt flac image2 matroska mpegts mov mp3 adts")
-INPUT_FORMATS = _words("srt ass webvtt matroska mov mp4 mpegts avi flac mp3 aac h264 hevc")
-FORBIDDEN_OPTIONS = _words(
-    "filter_complex_script filter_script passlogfile pass vstats vstats_file report dump_attachment attach "
-    "sdp_file stats_enc_pre stats_enc_post stats_mux_pre stats_enc_pre_fmt stats_enc_post_fmt "
-    "stats_mux_pre_fmt mux_stats fpre vpre apre spre pre progress protocol_whitelist protocol_blacklist "
-    "format_whitelist codec_whitelist http_proxy headers cookies user_agent method listen f_opts dump_extra "
-    "mmap import_key target tee print_graphs_file hls_key_info_file hls_segment_filename hls_master_name "
-    "master_pl_name hls_fmp4_init_filename key cafile cert_file key_file lua_script fontsdir fontfile "
-    "textfile temp_dir trace_headers utc_timing_url"
-)
-FILTERS = _words(
-    "aresample aformat anull asetpts asplit atrim atempo pan volume loudnorm channelmap dynaudnorm format "
-    "null hwdownload hwupload hwupload_cuda hwmap inlineass overlay overlay_vaapi overlay_cuda scale "
-    "scale_vaapi scale_cuda scale_npp zscale select setpts setsar setdar fps framerate showinfo split trim "
-    "crop pad transpose tonemap tonemap_cuda tonemap_opencl tonemap_vaapi yadif yadif_cuda bwdif "
-    "deinterlace_vaapi procamp_vaapi deinterlace_opencl setparams colorspace sidedata"
-)
-# Parameters of encoders that name files (x264's and x265's command lines in one option).
-ENCODER_FILE_KEYS = _words(
-    "stats dump-yuv qpfile cqmfile cqm tcfile tcfile-in tcfile-out log-file output input csv csv-log-level "
-    "recon analysis-save analysis-load analysis-reuse-file lambda-file zonefile scaling-list dhdr10-info "
-    "fps-file opencl-clbin dolby-vision-rpu multi-pass-opt-rps rc-stats"
-)
-ENCODER_PARAMETER_OPTIONS = ("x264opts", "x264-params", "x265-params", "svtav1-params", "aom-params")
+CALLBACK_BASE = re.compile(r"http://[A-Za-z0-9.\[\]:_-]{1,255}/cb/\d{1,3}/[0-9a-f]{40}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +111,12 @@ def check_command(
         PolicyRefusal: which rule, what was seen, and how to change it.
     """
     check_size(argv.emit(command))
-    for file in command.inputs:
-        _check_input(file, cwd, resolved, site)
-    for file in command.outputs:
-        _check_output(file, cwd, resolved, site)
-    for option in command.options():
-        _check_option(option, session, job, site)
+    for file in command.files:
+        (_check_input if file.is_input else _check_output)(file, cwd, resolved, site)
+        for option in file.options:
+            _check_option(option, "i" if file.is_input else "o", session, job, site)
+    for option in command.trailing:
+        _check_option(option, "t", session, job, site)
 
 
 def inside(path: str, root: str) -> bool:
@@ -163,7 +127,7 @@ def inside(path: str, root: str) -> bool:
 def _refusal(rule: str, seen: str) -> PolicyRefusal:
     return PolicyRefusal(
         f"Rule {rule}: {seen}.",
-        "If PMS really sends this, report the command line (scaleplex explain); the Plex host plays it meanwhile.",
+        "If Plex sends this by itself, report the command line: how-to/report-a-command-line. The Plex host plays it.",
     )
 
 
@@ -173,9 +137,6 @@ def _check_input(file: argv.File, cwd: str, resolved: Mapping[str, str], site: S
         raise _refusal(
             "input-url", f"the input {file.url.split('?')[0][:80]!r} is no absolute path; only files are read"
         )
-    form = file.get("f")
-    if form is not None and form not in INPUT_FORMATS:
-        raise _refusal("input-format", f"the input format {form[:40]!r} can name other files or devices")
     real = resolved[file.url]
     if not inside(real, cwd) and not any(inside(real, root) for root in site.media_roots):
         roots = ", ".join(site.media_roots) or "none configured"
@@ -186,9 +147,6 @@ def _check_input(file: argv.File, cwd: str, resolved: Mapping[str, str], site: S
 
 
 def _check_output(file: argv.File, cwd: str, resolved: Mapping[str, str], site: Site) -> None:
-    muxer = file.get("f")
-    if muxer is not None and muxer not in MUXERS:
-        raise _refusal("muxer", f"the muxer {muxer[:40]!r} is not one a transcode uses")
     if not file.url.startswith("/"):
         if not OUTPUT_NAME.match(file.url):
             raise _refusal("output-name", f"the output {file.url[:80]!r} is no name PMS gives to one")
@@ -207,30 +165,76 @@ def _check_output(file: argv.File, cwd: str, resolved: Mapping[str, str], site: 
         )
 
 
-def _check_option(option: argv.Option, session: str, job: str, site: Site) -> None:
-    name, value = option.key, option.value or ""
-    if name in FORBIDDEN_OPTIONS or name.startswith(("/", "hls_", "stats_")):
-        raise _refusal("option", f"the option -{option.name[:60]} reads or writes other files or opens connections")
-    if name in CALLBACK_OPTIONS and "://" in value:
-        _check_callback(name, value, session, job, site)
-    elif name in NAME_OPTIONS:
-        if not BASE_NAME.match(value):
-            raise _refusal("file-name", f"-{name} {value[:80]!r} is not a plain file name")
-    elif name in GRAPH_OPTIONS:
-        _check_graph(value)
-    elif name in ENCODER_PARAMETER_OPTIONS:
-        for key in _parameter_keys(value):
-            if key in ENCODER_FILE_KEYS:
-                raise _refusal("encoder-parameter", f"{key!r} in -{name} reads or writes a file")
-    elif name in NUMBER_OPTIONS:
-        number = values.seconds(value)
+def _check_option(option: argv.Option, place: str, session: str, job: str, site: Site) -> None:
+    rule = options.OPTIONS.get(option.name)
+    if rule is None:
+        raise _refusal("option", f"the option -{option.name[:60]} is not one Plex is known to use")
+    if place not in rule.places:
+        where = {"i": "before an input", "o": "before an output", "t": "behind the last output"}[place]
+        raise _refusal("option-place", f"the option -{option.name} does not stand {where}")
+    if option.specifier is not None and not (rule.specifier and rule.specifier.match(option.specifier)):
+        raise _refusal("specifier", f"{option.flag[:80]!r} names no stream")
+    value = option.value
+    if (value is None) is not (rule.value == options.FLAG):
+        raise _refusal("option-value", f"the option -{option.name} has no value")
+    if value is None:
+        return
+    if isinstance(rule.value, re.Pattern):
+        if not rule.value.match(value):
+            kind = "file-name" if rule.value is grammar.BASE_NAME else "option-value"
+            raise _refusal(kind, f"-{option.name} {_shown(value)} is not what Plex gives to it")
+    elif rule.value == options.CALLBACK:
+        _check_callback(option.name, value, session, job, site)
+    else:
+        _check_special(option.name, rule.value, value, place)
+
+
+def _check_special(name: str, kind: str, value: str, place: str) -> None:
+    """Check a value that has a grammar of its own."""
+    if kind == options.NUMBER:
+        number = values.seconds(value) if grammar.TIME.match(value) else None
         if number is None or not -NUMBER_MAX <= number <= NUMBER_MAX:
             raise _refusal("number", f"-{name} {value[:40]!r} is not a number in a sensible range")
-    elif name not in SLASH_OPTIONS and (value.startswith(("/", "./", "../", "file:")) or "://" in value):
-        raise _refusal("option-path", f"-{name[:60]} {value.split('?')[0][:80]!r} names a file or a URL")
+    elif kind == options.GRAPH:
+        broken = graphs.refusal(value)
+        if broken is not None:
+            raise _refusal(*broken)
+    elif kind == options.PARAMETERS:
+        seen = encoders.refusal(name, value)
+        if seen is not None:
+            raise _refusal("encoder-parameter", seen)
+    elif kind in (options.FORMAT, options.SEGMENT_FORMAT):
+        _check_format(value, kind, place)
+    else:
+        _check_names(name, kind, value)
+
+
+def _check_format(value: str, kind: str, place: str) -> None:
+    if place == "i":
+        if value not in options.INPUT_FORMATS:
+            raise _refusal("input-format", f"the input format {value[:40]!r} can name other files or devices")
+    elif value not in (options.MUXERS if kind == options.FORMAT else options.SEGMENT_FORMATS):
+        raise _refusal("muxer", f"the muxer {value[:40]!r} is not one a transcode uses")
+
+
+def _check_names(name: str, kind: str, value: str) -> None:
+    """Check a list of settings, or of bitstream filters, by the names in it."""
+    if kind == options.SETTINGS:
+        pattern, separator, known = grammar.ITEMS, ":", options.SETTING_KEYS
+    else:
+        pattern, separator, known = grammar.BITSTREAM_FILTERS, ",", options.BITSTREAM_FILTERS
+    if not pattern.match(value) or any(item.partition("=")[0] not in known for item in value.split(separator)):
+        raise _refusal("option-value", f"-{name} {_shown(value)} is not what Plex gives to it")
+
+
+def _shown(value: str) -> str:
+    """Return a value as a refusal quotes it: short, and without the query of a URL, which may hold a token."""
+    return repr(value.partition("?")[0][:80])
 
 
 def _check_callback(name: str, value: str, session: str, job: str, site: Site) -> None:
+    if name == "segment_list" and grammar.BASE_NAME.match(value):
+        return
     found = CALLBACK.match(value)
     if not found or int(found["port"]) != site.plex_port:
         raise PolicyRefusal(
@@ -240,16 +244,3 @@ def _check_callback(name: str, value: str, session: str, job: str, site: Site) -
         )
     if (found["session"], found["job"]) != (session, job):
         raise _refusal("callback", f"-{name} names another session or job than the task")
-
-
-def _check_graph(text: str) -> None:
-    for item in filtergraph.parse(text).filters():
-        name = item.name.partition("@")[0]
-        if name not in FILTERS:
-            seen = name or (item.opaque or "")[:40]
-            raise _refusal("filter", f"the filter {seen!r} is not one a transcode uses")
-
-
-def _parameter_keys(text: str) -> Iterator[str]:
-    for key, _ in values.dictionary(text.replace(",", ":")):
-        yield key.strip().lower().replace("_", "-")
