@@ -22,7 +22,8 @@ OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
 class Gate:
     """Reads each body once, bounded, and lets only signed requests through; middleware of every service.
 
-    A resource with ``unsigned = True`` does its own checking (the relay's manifest callback, the operator's page).
+    A resource with ``unsigned = True`` does its own checking (the operator's page). One with ``own_gate = True`` also
+    reads its body itself, once it knows enough of who sends it (the relay's callbacks).
     """
 
     def __init__(self, verify: Verify | None, body_max_bytes: int = BODY_MAX_BYTES) -> None:
@@ -41,6 +42,8 @@ class Gate:
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
     ) -> None:
+        if getattr(resource, "own_gate", False):
+            return
         body = read_body(req, self._body_max_bytes)
         req.context.body = body
         open_to_all = req.path in OPEN_PATHS or bool(getattr(resource, "unsigned", False))

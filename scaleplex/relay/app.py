@@ -20,8 +20,6 @@ from scaleplex.relay.meters import Meters
 from scaleplex.relay.resources import Callbacks, Errors, NothingElse
 from scaleplex.relay.tickets import Tickets
 
-BODY_MAX_BYTES = 4 << 20  # a manifest with the whole history of a long film has less than one
-
 
 def create(environ: Mapping[str, str] = os.environ) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the app with its background thread running; what gunicorn calls."""
@@ -46,6 +44,7 @@ def build(
         upstream_seconds=config.upstream_seconds,
         visible_seconds=config.visible_seconds,
         log_lines_per_second=config.log_lines_per_second,
+        threads=config.threads,
         log=log,
         meters=meters,
     )
@@ -60,7 +59,7 @@ def build(
             return f"{jobs_dir} cannot be read; systemd-tmpfiles makes it"
         return None
 
-    app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready, body_max_bytes=BODY_MAX_BYTES)
+    app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready, body_max_bytes=0)
     answers = Errors(log)
     app.add_error_handler(Exception, answers.unknown)
     app.add_error_handler(ScaleplexError, answers.known)

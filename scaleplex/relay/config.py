@@ -27,7 +27,7 @@ def loopback_url(text: str) -> str:
 class RelayConfig:
     """Everything the relay reads from /etc/scaleplex/relay.env, under SCALEPLEX_RELAY_."""
 
-    bind: str = setting(bind_address, default="127.0.0.1:32482", help="address and port workers and their ffmpeg call")
+    bind: str = setting(bind_address, default="127.0.0.1:32482", help="address and port workers call")
     plex_url: str = setting(loopback_url, default="http://127.0.0.1:32400", help="Plex Media Server on this host")
     runtime_dir: Path = setting(
         absolute_path, default="/run/scaleplex", help="where the shim leaves job files and events"
@@ -38,7 +38,7 @@ class RelayConfig:
     upstream_seconds: float = setting(
         seconds,
         default="30",
-        help="how long one callback may take at Plex Media Server, retries of a manifest included",
+        help="how long Plex Media Server may take to answer one callback",
     )
     log_lines_per_second: int = setting(
         positive_int, default="20", help="transcoder log lines forwarded per job and second; more are dropped"

@@ -24,7 +24,8 @@ class Meters:
     def __init__(self, metrics: Metrics) -> None:
         self.callbacks = metrics.counter(
             "scaleplex_relay_callbacks_total",
-            "Callbacks by kind and by what became of them: PMS's status, or refused, gone, stale, dropped or upstream.",
+            "Callbacks by kind and by what became of them: PMS's status, or refused, gone, busy, stale, repeated, "
+            "dropped or upstream.",
             ("kind", "outcome"),
             CALLBACKS_KNOWN,
         )
@@ -37,7 +38,7 @@ class Meters:
             "Files announced to PMS although they could not be opened on this host in time.",
         )
         self.upstream_seconds = metrics.histogram(
-            "scaleplex_relay_upstream_seconds", "How long PMS took to answer a callback, retries included."
+            "scaleplex_relay_upstream_seconds", "How long PMS took to answer a callback."
         )
         self.jobs = metrics.gauge("scaleplex_relay_jobs", "Jobs alive on this host.")
         self.swept = metrics.counter("scaleplex_relay_jobs_swept_total", "Files of dead jobs removed.")

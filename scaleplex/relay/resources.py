@@ -1,34 +1,36 @@
 """HTTP to callbacks and back."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import falcon
 
 from scaleplex.common import auth
 from scaleplex.common.auth import Verify, request_target
-from scaleplex.common.errors import EpochWanted, Gone, NotFound, ScaleplexError
+from scaleplex.common.errors import Busy, EpochWanted, Gone, NotFound, ScaleplexError, UpstreamError
 from scaleplex.common.log import Log
+from scaleplex.common.service import read_body
+from scaleplex.protocol import manifests
 from scaleplex.relay import callbacks
-from scaleplex.relay.callbacks import Callback, CallbackRefused
 from scaleplex.relay.forward import Forwarder
 from scaleplex.relay.limits import Budget
 from scaleplex.relay.meters import Meters
 from scaleplex.relay.tickets import Tickets
 from scaleplex.relay.upstream import Reply
 
-# On the progress request a worker sends when ffmpeg has ended.
-LAST_HEADER = "X-Scaleplex-Last"
+OTHER_BODY_MAX_BYTES = 1024  # progress has none at all
 REFUSALS_LOGGED_PER_SECOND = 1.0
 
 
 class Callbacks:
-    """``/cb/...``: what workers and their ffmpeg tell PMS.
+    """``/cb/...``: what workers tell PMS.
 
-    ``unsigned`` keeps the common gate away: ffmpeg cannot sign, so its manifests carry their signature in the path
-    alone. Everything a worker sends itself is signed as well, which is checked here.
+    It reads bodies itself, ``own_gate`` keeps the common gate away: a body is memory for whoever can reach this port,
+    so it is read when the path, the signature in it and the job are good, the request says that it is signed, and one
+    of the few places for bodies is free. Then the signature of the request is checked, as of every other.
     """
 
-    unsigned = True
+    own_gate = True
 
     def __init__(
         self,
@@ -64,30 +66,40 @@ class Callbacks:
         try:
             callback = callbacks.parse(req.method, request_target(req))
             kind = callback.kind
-            self._check_sender(req, callback)
+            self._tickets.check_signature(callback)
+            self._check_sender(req)
             ticket = self._tickets.check(callback)
-        except ScaleplexError as exc:
-            self._note_refusal(req, kind, exc)
+            with self._place(kind):
+                body = read_body(req, manifests.BODY_MAX_BYTES if kind == "manifest" else OTHER_BODY_MAX_BYTES)
+                self._check_signed(req, body)
+                reply = self._forwarder.forward(callback, ticket, body)
+        except UpstreamError:
             raise
-        try:
-            last = req.get_header(LAST_HEADER) == "1"
-            reply = self._forwarder.forward(callback, ticket, req.context.body, last=last)
-        except CallbackRefused as exc:
+        except ScaleplexError as exc:
             self._note_refusal(req, kind, exc)
             raise
         _answer(resp, reply)
 
-    def _check_sender(self, req: falcon.Request, callback: Callback) -> None:
-        if callback.kind != "manifest" and self._verify is not None:
-            auth.check(self._verify, req, req.context.body)
+    def _place(self, kind: str) -> AbstractContextManager[None]:
+        return self._forwarder.manifest_places.one("manifests") if kind == "manifest" else nullcontext()
+
+    def _check_sender(self, req: falcon.Request) -> None:
+        """Refuse what says itself that it is not signed, before its body is read."""
+        if self._verify is not None and req.get_header(auth.AUTH_HEADER) is None:
+            self._check_signed(req, b"")
+
+    def _check_signed(self, req: falcon.Request, body: bytes) -> None:
+        req.context.body = body
+        if self._verify is not None:
+            auth.check(self._verify, req, body)
 
     def _note_refusal(self, req: falcon.Request, kind: str, exc: ScaleplexError) -> None:
         if isinstance(exc, EpochWanted):
             return  # the first request of each worker after a start; it is sent again at once
-        gone = isinstance(exc, Gone)
-        self._meters.callbacks.add(kind=kind, outcome="gone" if gone else "refused")
+        expected = "gone" if isinstance(exc, Gone) else "busy" if isinstance(exc, Busy) else ""
+        self._meters.callbacks.add(kind=kind, outcome=expected or "refused")
         # Late callbacks of a job that has just ended are normal; the path may hold a signature and is not logged.
-        if not gone and self._refusals.spend(self._clock()):
+        if not expected and self._refusals.spend(self._clock()):
             self._log.warning(
                 "callback refused",
                 peer=req.remote_addr,

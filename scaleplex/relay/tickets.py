@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,16 +57,16 @@ class Ticket:
 class Tickets:
     """Checks callbacks against the fleet secret and the job files of this host."""
 
-    def __init__(self, runtime_dir: Path, secret: Secret | None) -> None:
+    def __init__(self, runtime_dir: Path, secret: Secret | None, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
         self._jobs_dir = runtime_dir / "jobs"
         self._secret = secret.reveal() if secret is not None else b""
 
-    def check(self, callback: Callback) -> Ticket:
-        """Return the leave a callback has.
+    def check_signature(self, callback: Callback) -> None:
+        """Check the signature in the path, which needs no look at the disk.
 
         Raises:
-            CallbackRefused: the signature in the path was not made for this session, job and attempt.
-            Gone: the job has ended, or goes on in a later attempt.
+            CallbackRefused: it was not made for this session, job and attempt.
         """
         wanted = wire.callback_signature(self._secret, callback.session, callback.job, callback.attempt)
         if not wire.same(wanted, callback.signature):
@@ -74,6 +74,13 @@ class Tickets:
                 "The signature in the path was not made for this session, job and attempt.",
                 "All hosts need the same fleet secret; compare its digest.",
             )
+
+    def check(self, callback: Callback) -> Ticket:
+        """Return the leave a callback has whose signature is good.
+
+        Raises:
+            Gone: the job has ended, or goes on in a later attempt.
+        """
         found = self._read(callback.job)
         if found is None or found.session != callback.session:
             raise Gone("The job has ended: no shim holds it on this host.", "Nothing to do; its ffmpeg should end.")
@@ -130,7 +137,7 @@ class Tickets:
             try:
                 found = JobFile.from_json(wire.load_json(text.decode("utf-8")))
             except (ValueError, BadField):
-                time.sleep(pause_seconds)  # the shim is writing the next attempt into it
+                self._sleep(pause_seconds)  # the shim is writing the next attempt into it
                 continue
             return found if found.job == job else None
         return None

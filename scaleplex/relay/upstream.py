@@ -1,14 +1,16 @@
-"""The way to PMS: one keep-alive connection for each job, from loopback to loopback, one request after the other.
+"""The way to PMS: a keep-alive connection from loopback to loopback, one request after the other.
 
-``http.client`` and not ``requests``: the request line has to arrive as it was written, and one connection per job in a
-fixed order is what ``HTTPConnection`` is; a pool would have to be talked out of being one.
+A job has two, one for its manifests and one for everything else, as with Plex's own transcoder: a manifest PMS takes
+its time for must not hold up progress. Nothing is sent a second time here but on a connection PMS had closed; the
+worker repeats what was not taken, and knows what is newest.
+
+``http.client`` and not ``requests``: the request line has to arrive as it was written, and one connection in a fixed
+order is what ``HTTPConnection`` is; a pool would have to be talked out of being one.
 """
 
 import contextlib
 import http.client
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,10 +19,9 @@ from scaleplex.common.log import Secret
 
 CONNECT_SECONDS = 2.0
 REPLY_MAX_BYTES = 1 << 20
-MANIFEST_TRIES = 6
-# How long a request waits for the one before it: the sender of progress does not wait longer for the answer.
-TURN_SECONDS = 4.0
-FIRST_PAUSE_SECONDS = 0.2
+# How long a request waits for the one before it. The worker gives up after three seconds and asks again: less than
+# that, so that of one job never more than two are here.
+TURN_SECONDS = 2.0
 # What Plex's own transcoder sends with each callback, beside the token.
 HEADERS = {"User-Agent": "Lavf/60.16.100", "Accept": "*/*", "X-Plex-Http-Pipeline": "infinite", "Icy-MetaData": "1"}
 
@@ -35,30 +36,20 @@ class Reply:
 
 
 class Upstream:
-    """PMS, as one job sees it."""
+    """One connection to PMS."""
 
-    def __init__(
-        self,
-        plex_url: str,
-        limit_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, plex_url: str, limit_seconds: float) -> None:
         """Remember where PMS is; nothing is opened yet.
 
         Args:
             plex_url: an http URL on loopback.
-            limit_seconds: how long one callback may take.
-            clock: monotonic seconds.
-            sleep: waits that many seconds.
+            limit_seconds: how long the answer to one callback may take.
         """
         parts = urlsplit(plex_url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._authority = parts.netloc
         self._limit_seconds = limit_seconds
-        self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()  # one request at a time; not held while a failed one waits for its next try
+        self._lock = threading.Lock()  # one request at a time
         self._connection: http.client.HTTPConnection | None = None
 
     def send(
@@ -94,27 +85,6 @@ class Upstream:
                 raise self._failed(exc) from exc
         finally:
             self._lock.release()
-
-    def send_surely(self, method: str, target: str, token: Secret, body: bytes) -> Reply:
-        """Send a request whose loss would stall playback: try again while PMS fails, within the time limit.
-
-        Raises:
-            UpstreamError: PMS failed to the end.
-        """
-        end = self._clock() + self._limit_seconds
-        pause = FIRST_PAUSE_SECONDS
-        for tries_left in range(MANIFEST_TRIES - 1, -1, -1):
-            give_up = tries_left == 0 or self._clock() + pause >= end
-            try:
-                reply = self.send(method, target, token, body, turn_seconds=max(0.0, end - self._clock()))
-                if reply.status < 500 or give_up:
-                    return reply
-            except UpstreamError:
-                if give_up:
-                    raise
-            self._sleep(pause)
-            pause *= 2
-        raise AssertionError("the last try returns or raises")
 
     def close(self) -> bool:
         """Close the connection; return False, and leave it open, while a request is under way."""

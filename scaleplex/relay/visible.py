@@ -10,8 +10,12 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from scaleplex.protocol import manifests
+
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.1
+# Of many new names only the newest are looked at: after a restart everything is new, and what is old is visible.
+FILES_MAX = 64
 
 
 def missing(cwd: Path, names: Iterable[str], *, may_be_empty: bool = False) -> dict[str, str]:
@@ -45,15 +49,17 @@ def wait(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> dict[str, str]:
-    """Wait until all files can be opened, at most ``limit_seconds``; return those that still cannot, with the reason.
+    """Wait until the newest of the files can be opened; return those that still cannot, with the reason.
 
     Args:
+        limit_seconds: the longest wait.
         clock: monotonic seconds.
         sleep: waits that many seconds.
     """
     end = clock() + limit_seconds
     pause = FIRST_PAUSE_SECONDS
-    left = missing(cwd, names, may_be_empty=may_be_empty)
+    newest = sorted(names, key=manifests.number)[-FILES_MAX:]
+    left = missing(cwd, newest, may_be_empty=may_be_empty)
     while left and clock() < end:
         sleep(min(pause, max(0.0, end - clock())))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -19,13 +19,13 @@ from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.leftovers import PidFiles
+from scaleplex.worker.listener import Listener
 from scaleplex.worker.metrics import WorkerMetrics
 from scaleplex.worker.policy import Site
 from scaleplex.worker.prepare import Preparer
 from scaleplex.worker.probe import Prober
 from scaleplex.worker.registration import Registrar
-from scaleplex.worker.relay_client import RelayClient
-from scaleplex.worker.reporter import Transport
+from scaleplex.worker.relay_client import RelayClient, Transport
 from scaleplex.worker.runner import Runner
 from scaleplex.worker.supervisor import Supervisor
 from scaleplex.worker.warmup import WarmUp
@@ -41,6 +41,7 @@ class Worker:
     supervisor: Supervisor
     warm_up: WarmUp
     registrar: Registrar
+    listener: Listener
 
 
 def build(
@@ -49,10 +50,11 @@ def build(
     """Return a worker made of parts; nothing runs yet.
 
     Args:
-        transport: makes a task's connection to the relay; None for the real one.
+        transport: makes a connection to the relay; None for the real one.
 
     Raises:
         ConfigError: the state directory cannot be used.
+        OSError: no port on loopback is free.
     """
     metrics = WorkerMetrics()
     try:
@@ -67,6 +69,7 @@ def build(
         max_sessions=config.max_sessions, why_not_ready=lambda: warm_up.problem, log=log, metrics=metrics
     )
     prober = Prober(config.ffprobe)
+    listener = Listener()
     site = Site(
         transcode_root=os.path.realpath(config.transcode_root),
         media_roots=tuple(os.path.realpath(root) for root in config.media_roots),
@@ -75,12 +78,16 @@ def build(
     runner = Runner(
         config=config,
         equipment=lambda: warm_up.equipment,
-        preparer=Preparer(config, lambda: warm_up.equipment, prober, site, partial(giveup.report, metrics, log)),
+        preparer=Preparer(
+            config, lambda: warm_up.equipment, prober, site, listener.base, partial(giveup.report, metrics, log)
+        ),
         prober=prober,
         supervisor=supervisor,
         pid_files=pid_files,
         metrics=metrics,
         transport=transport or (lambda: RelayClient(secret)),
+        listener=listener,
+        log=log,
         capture=Capture.of(config, lambda why: log.warning("command line not captured", detail=why)),
     )
     capability = CapabilitySource(config.name, config.max_sessions, supervisor, warm_up)
@@ -98,7 +105,11 @@ def build(
     add_routes(app, runner, supervisor, capability, secret)
     doctor.add_routes(app, config, secret)
     return Worker(
-        app, supervisor, warm_up, Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
+        app,
+        supervisor,
+        warm_up,
+        Registrar(config.orchestrators, config.advertise_url, capability, secret, log),
+        listener,
     )
 
 
@@ -160,6 +171,7 @@ def create(environ: Mapping[str, str] = os.environ) -> Service:
     config.check()
     log = open_log("worker", environ)
     worker = build(config, load_secret(environ, PREFIX), log)
+    worker.listener.start()
     if config.warm_up:
         worker.warm_up.start()
     else:

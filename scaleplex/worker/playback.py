@@ -7,7 +7,8 @@ can happen and ends ffmpeg on every way out. What it polls:
 * the shim's socket (``gunicorn.socket``) for POLLRDHUP: PMS ends a transcode by killing the shim, and a closed
   connection is the only notice of that. A failed write would tell it a heartbeat or two later, and by then ffmpeg
   writes into a directory PMS is deleting;
-* an eventfd by which other threads wake it (kill, drain, supersede, throttle, final report delivered).
+* an eventfd by which other threads wake it (kill, drain, supersede, throttle, announced, final report
+  delivered).
 
 It never blocks on a slow shim: bytes are handed to gunicorn only when the socket can take them, and when too many wait,
 ffmpeg's pipes are left alone until they are gone. A shim whose host acknowledges nothing for eight seconds is as good
@@ -22,10 +23,10 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import Protocol
 
 from scaleplex.protocol import wire
 from scaleplex.worker import process, progress, session
+from scaleplex.worker.reports import LONGEST_END_SECONDS, Told
 from scaleplex.worker.session import Action, Event, Exit, State
 from scaleplex.worker.task import Task
 
@@ -35,23 +36,9 @@ KEPT_LINES = 50
 SIGNED_URL = re.compile(r"/cb/\d+/[0-9a-f]+")  # ffmpeg names the URL it could not reach; signatures stay out of logs
 LINE_MAX_BYTES = 4096
 USER_TIMEOUT_MS = 8_000  # noticed within two seconds more: a heartbeat has to be on its way first
-FINAL_REPORT_SECONDS = 24.0  # more than the reporter takes: FINAL_SECONDS and the time-outs of one request
+FINAL_REPORT_SECONDS = LONGEST_END_SECONDS + 1.0  # more than the senders take
 REAP_SECONDS = 5.0
 ENOSPC_STATUS = 228  # ffmpeg leaves with the low byte of -ENOSPC
-
-
-class Reports(Protocol):
-    """What the loop needs of the reporter."""
-
-    def start(self) -> None: ...
-    def sample(self, sample: progress.Sample) -> None: ...
-    def line(self, text: str) -> None: ...
-    def finish(self) -> None: ...
-    def abort(self) -> None: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def delivered(self) -> bool: ...
 
 
 Spawn = Callable[[Task], process.Child]
@@ -65,7 +52,7 @@ class Playback:
         task: Task,
         *,
         spawn: Spawn,
-        reports: Reports,
+        reports: Told,
         backend: str,
         shim: socket.socket | None,
         grace_seconds: float,
@@ -91,6 +78,7 @@ class Playback:
         self._partial_line = b""
         self._blocks = progress.BlockReader()
         self._seen_progress = False
+        self._told_announced = False
         self._grace_at: float | None = None
         self._final_at: float | None = None
         self._beat_at = time.monotonic() + wire.HEARTBEAT_SECONDS
@@ -161,6 +149,7 @@ class Playback:
             elif self._child is not None and fd == self._child.pidfd:
                 self._on_exit(now)
         self._follow_throttle()
+        self._tell_announced()
         if self._grace_at is not None and now >= self._grace_at:
             self._grace_at = None
             self._feed(Event.GRACE_OVER)
@@ -224,6 +213,7 @@ class Playback:
             self._grace_at = time.monotonic() + self._grace_seconds
         elif action is Action.SEND_EXIT:
             self._clean_staged()
+            self._tell_announced()
             self._exit = self._describe()
             self._json(wire.EXIT, self._exit.to_json())
 
@@ -316,6 +306,12 @@ class Playback:
         child.signal_leader(signal.SIGUSR1 if task.want_throttle else signal.SIGUSR2)
         self._on_throttle(task)
 
+    def _tell_announced(self) -> None:
+        """Tell the shim, once, that PMS may have been told of a file: nobody may start over from here."""
+        if self._task.announced and not self._told_announced:
+            self._told_announced = True
+            self._json(wire.INFO, {"event": "announced"})
+
     # --- frames and the end -----------------------------------------------------------------------------------------
 
     def _frame(self, kind: bytes, payload: bytes) -> None:
@@ -335,12 +331,13 @@ class Playback:
             stopped_by=self._task.stopped_by,
             last_lines=lines,
             spawn_problem=self._spawn_problem,
-            callbacks_delivered=self._reports.delivered,
+            callbacks_problem=self._reports.problem,
+            stop_detail=self._task.stop_detail,
         )
 
     def _clean_staged(self) -> None:
         """Remove segments a killed ffmpeg had begun, where the directory lives on for another attempt."""
-        if self._child is not None and self._task.stopped_by in (Event.DRAIN, Event.KILL):
+        if self._child is not None and self._task.stopped_by in session.DIRECTORY_LIVES_ON:
             remove_staged(self._task.prepared.cwd)
 
     def _clean_up(self) -> None:

@@ -43,6 +43,7 @@ class Preparer:
 
     Attributes:
         equipment: what tasks run on, once it is found.
+        announce_at: the URL at which ffmpeg announces what it has written, for a job and an attempt.
         gave_up: told of every command line that was not understood, with the reason.
         appear_seconds: how long a directory made on another host may take to appear here.
     """
@@ -51,6 +52,7 @@ class Preparer:
     equipment: Callable[[], Equipment]
     prober: Prober
     site: policy.Site
+    announce_at: Callable[[str, int], str]
     gave_up: Callable[[TaskRequest, str], None]
     appear_seconds: float = APPEAR_SECONDS
 
@@ -97,7 +99,9 @@ class Preparer:
 
     def _translate(self, request: TaskRequest, command: argv.Command, known: Sequence[FileFacts | None]) -> Translation:
         equipment = self.equipment()
-        site = equipment.site(request.callback, request.plex_pass)
+        # ffmpeg speaks to its worker alone, and the worker to the relay.
+        base = None if request.callback is None else self.announce_at(request.job, request.attempt)
+        site = equipment.site(base, request.plex_pass)
         translation = translate(request.args, request.env, source(known), equipment.backend, site)
         reason = translation.bail
         if reason is None:

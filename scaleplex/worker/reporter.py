@@ -11,10 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from scaleplex.worker import progress
 from scaleplex.worker.progress import Fields, Sample, StreamDetail, Track
+from scaleplex.worker.relay_client import GONE, READ_SECONDS, SERVER_ERRORS, Reply, Transport, is_refusal, refusal
 
 PERIOD_SECONDS = 0.5
 RETRY_SECONDS = 0.5
@@ -22,29 +22,14 @@ FINAL_SECONDS = 4.0
 LOG_LINES_PER_SECOND = 20
 LOG_QUEUE_LINES = 100
 NOT_FOUND_LIMIT = 2
-GONE, NOT_FOUND, SERVER_ERRORS = 410, 404, 500
+NOT_FOUND = 404
+# The start is waited for: a PMS that takes its time would otherwise be asked again and again and never be heard.
+PATIENT_READ_SECONDS = 15.0
+# From the last request's beginning to the end of everything.
+LONGEST_END_SECONDS = FINAL_SECONDS + READ_SECONDS + 2.0
 SLOTH = "Throttle - Going into sloth mode."
 BACK_TO_WORK = "Throttle - Getting back to work."
 THROTTLE_LOG_LEVEL = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the relay answered."""
-
-    status: int
-    body: str
-
-
-class Transport(Protocol):
-    """Sends one request on the task's connection; raises OSError when it cannot be delivered.
-
-    ``last`` marks the job's last callback: the relay sends it on when the manifests before it have been taken.
-    """
-
-    def send(self, method: str, url: str, *, last: bool = False) -> Reply: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +74,7 @@ class Reporter:
         probe: Callable[[], Probed],
         on_throttle: Callable[[bool], None],
         on_gone: Callable[[], None],
+        on_refused: Callable[[str], None],
         on_done: Callable[[], None],
         on_track: Callable[[Track], None],
         count: Callable[[str, str], None],
@@ -99,6 +85,7 @@ class Reporter:
         self._probe = probe
         self._on_throttle = on_throttle
         self._on_gone = on_gone
+        self._on_refused = on_refused
         self._on_done = on_done
         self._on_track = on_track
         self._count = count
@@ -138,7 +125,7 @@ class Reporter:
                 self._changed.notify()
 
     def finish(self) -> None:
-        """Send the last progress and end; ``done`` within FINAL_SECONDS and the time-outs of one request."""
+        """Send the last progress and end; ``done`` within LONGEST_END_SECONDS."""
         with self._changed:
             self._finishing_at = self._clock() + FINAL_SECONDS
             self._changed.notify()
@@ -179,7 +166,7 @@ class Reporter:
     def _insist(self, kind: str, path: str, fields: Fields) -> bool:
         """Send until it was answered; return False when the job is over, or out of time at the end."""
         while not self._over():
-            reply = self._put(kind, path, fields)
+            reply = self._request("PUT", kind, path, fields, PATIENT_READ_SECONDS)
             if reply is not None and reply.status < SERVER_ERRORS:
                 return not self._over()
             with self._changed:
@@ -217,10 +204,10 @@ class Reporter:
             if seconds > 0 and not self._finishing_at and not self._aborted:
                 self._changed.wait_for(lambda: bool(self._finishing_at) or self._aborted, seconds)
 
-    def _periodic(self, sample: Sample, last: bool = False) -> bool:
+    def _periodic(self, sample: Sample) -> bool:
         fields, self.track = progress.periodic(self.track, sample, self._throttled)
         self._on_track(self.track)
-        reply = self._request("PUT", "progress", "", fields, last=last)
+        reply = self._request("PUT", "progress", "", fields)
         # Without an answer nobody asks for a pause: fail open (contract 7.1).
         self._throttle(reply is not None and "canThrottle" in reply.body)
         return reply is not None and reply.status < 400
@@ -230,7 +217,7 @@ class Reporter:
         if last is None:
             last = Sample(self._clock(), None, None, ended=True)
         while not self._over():
-            if self._periodic(last, last=True):
+            if self._periodic(last):
                 self.delivered = True
                 return
             with self._changed:
@@ -260,28 +247,33 @@ class Reporter:
     def _log(self, level: int, text: str) -> bool:
         return self._request("POST", "log", "/log", progress.log_fields(level, text)) is not None
 
-    def _put(self, kind: str, path: str, fields: Fields) -> Reply | None:
-        return self._request("PUT", kind, path, fields)
-
-    def _request(self, method: str, kind: str, path: str, fields: Fields, last: bool = False) -> Reply | None:
+    def _request(
+        self, method: str, kind: str, path: str, fields: Fields, read_seconds: float = READ_SECONDS
+    ) -> Reply | None:
         """Send one request; None when it could not be delivered."""
         url = f"{self._job.progress_url}{path}?{progress.query(fields)}"
         try:
-            reply = self._transport.send(method, url, last=last)
+            reply = self._transport.send(method, url, read_seconds=read_seconds)
         except OSError:
             self._count(kind, "unreachable")
             return None
         self._count(kind, str(reply.status))
-        self._look_for_the_end(kind, reply.status)
+        self._look_for_the_end(kind, reply)
         return reply
 
-    def _look_for_the_end(self, kind: str, status: int) -> None:
-        """Notice that the job is over: the relay's 410, or PMS not knowing the job in two progress requests running."""
+    def _look_for_the_end(self, kind: str, reply: Reply) -> None:
+        """Notice that the job is over: the relay's 410, or PMS not knowing the job in two progress requests running.
+
+        Or that this attempt of it is: a relay that does not take our word will not take the next one either.
+        """
         if kind == "progress":
-            self._not_found = self._not_found + 1 if status == NOT_FOUND else 0
-        if status == GONE or self._not_found >= NOT_FOUND_LIMIT:
+            self._not_found = self._not_found + 1 if reply.status == NOT_FOUND else 0
+        if reply.status == GONE or self._not_found >= NOT_FOUND_LIMIT:
             self._aborted = True
             self._on_gone()
+        elif is_refusal(reply):
+            self._aborted = True
+            self._on_refused(refusal(kind, reply))
 
 
 def opening(probed: Probed, output_size: tuple[int, int] | None) -> Iterator[tuple[str, str, Fields]]:

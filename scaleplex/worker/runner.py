@@ -6,20 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scaleplex.common.errors import ScaleplexError
+from scaleplex.common.log import Log
 from scaleplex.protocol import wire
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator.labels import kind as label_kind
 from scaleplex.worker import command, process
+from scaleplex.worker.announcer import Announcer
 from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.leftovers import PidFiles
+from scaleplex.worker.listener import Listener
 from scaleplex.worker.metrics import WorkerMetrics
-from scaleplex.worker.playback import Playback, Reports
+from scaleplex.worker.playback import Playback
 from scaleplex.worker.prepare import Preparer
 from scaleplex.worker.probe import Prober, probed
 from scaleplex.worker.progress import Track
-from scaleplex.worker.reporter import Job, NoReports, Probed, Reporter, Transport
+from scaleplex.worker.relay_client import Transport
+from scaleplex.worker.reporter import Job, NoReports, Probed, Reporter
+from scaleplex.worker.reports import Progress, Told
 from scaleplex.worker.session import Claim, Event, Exit
 from scaleplex.worker.supervisor import Supervisor
 from scaleplex.worker.task import Prepared, Task
@@ -31,7 +36,8 @@ class Runner:
 
     Attributes:
         equipment: what tasks run on, once it is found.
-        transport: makes a task's connection to the relay.
+        transport: makes a connection to the relay; each sender of a task has its own.
+        listener: takes what ffmpeg announces.
     """
 
     config: WorkerConfig
@@ -42,6 +48,8 @@ class Runner:
     pid_files: PidFiles
     metrics: WorkerMetrics
     transport: Callable[[], Transport]
+    listener: Listener
+    log: Log
     capture: Capture
 
     def start(self, request: TaskRequest, shim: socket.socket | None, received: float) -> Playback:
@@ -71,7 +79,7 @@ class Runner:
         return Playback(
             task,
             spawn=self._spawn,
-            reports=self._reports(task),
+            reports=self._told(task),
             backend=self.equipment().backend,
             shim=shim,
             grace_seconds=self.config.stop_grace_seconds,
@@ -99,12 +107,48 @@ class Runner:
         self.supervisor.started(task, self.equipment().backend)
 
     def _ended(self, task: Task, exit_: Exit) -> None:
+        self.listener.disconnect(task.claim.job, task.claim.attempt)
         self.pid_files.remove(task.claim.job, task.claim.attempt)
         # A directory PMS is deleting is left alone.
         segments = None if task.stopped_by is Event.SHIM_GONE else count_segments(task.prepared.cwd)
         self.supervisor.ended(task, exit_, segments)
 
-    def _reports(self, task: Task) -> Reports:
+    def _told(self, task: Task) -> Told:
+        told = Told(self._progress(task))
+        if task.request.callback is None:
+            return told
+
+        def done() -> None:
+            told.announced_all()
+            task.wake()
+
+        sender = Announcer(
+            task.request.callback,
+            transport=self.transport(),
+            settle=self.listener.settle,
+            on_first=task.note_announced,
+            on_gone=lambda: task.post(Event.JOB_GONE),
+            on_refused=lambda why: self._stop(task, Event.REFUSED, why),
+            on_lost=lambda why: self._stop(task, Event.UNHEARD, why),
+            on_done=done,
+            count=self._count,
+        )
+        told.announce_with(sender)
+        self.listener.connect(task.claim.job, task.claim.attempt, sender)
+        return told
+
+    def _stop(self, task: Task, event: Event, why: str) -> None:
+        if not task.stop_detail:
+            self.log.warning(
+                "attempt given up", session=task.claim.session, job=task.claim.job, attempt=task.claim.attempt,
+                reason=event.value, detail=why, hint="Look at the relay's journal: `journalctl -u scaleplex-relay`.",
+            )  # fmt: skip
+        task.stop(event, why)
+
+    def _count(self, kind: str, status: str) -> None:
+        self.metrics.callbacks.add(kind=kind, status=status)
+
+    def _progress(self, task: Task) -> Progress:
         prepared = task.prepared
 
         def note(track: Track) -> None:
@@ -125,9 +169,10 @@ class Runner:
             probe=lambda: self._probe(prepared),
             on_throttle=task.throttle,
             on_gone=lambda: task.post(Event.JOB_GONE),
+            on_refused=lambda why: self._stop(task, Event.REFUSED, why),
             on_done=task.wake,
             on_track=note,
-            count=lambda kind, status: self.metrics.callbacks.add(kind=kind, status=status),
+            count=self._count,
         )
 
     def _probe(self, prepared: Prepared) -> Probed:

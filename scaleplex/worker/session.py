@@ -10,6 +10,8 @@ Who may end a task, and how hard:
 * A draining worker kills as well. ffmpeg asked to stop would close the last segment short and announce a finished
   presentation, and PMS would believe that the film ends there; killed, it leaves complete segments and a staged one,
   and the next worker goes on after the last complete one.
+* A relay that refuses this worker's callbacks, or that nothing could be announced to for minutes, ends the attempt at
+  once: nobody would ever see what ffmpeg goes on to write. Another worker may fare better.
 * An operator's kill is polite: SIGTERM, and SIGKILL when the grace is over.
 
 Not here yet: the lease (a worker cut off from the shim ends its task by itself; today the TCP time-out of eight seconds
@@ -38,6 +40,8 @@ class Event(Enum):
     SHIM_GONE = "shim-gone"
     SUPERSEDED = "superseded"
     JOB_GONE = "job-gone"
+    REFUSED = "callback-refused"
+    UNHEARD = "unheard"
     DRAIN = "drain"
     KILL = "kill"
     GRACE_OVER = "grace-over"
@@ -59,6 +63,8 @@ STOPS = {
     Event.SHIM_GONE: AT_ONCE,
     Event.SUPERSEDED: AT_ONCE,
     Event.JOB_GONE: AT_ONCE,
+    Event.REFUSED: AT_ONCE,
+    Event.UNHEARD: AT_ONCE,
     Event.DRAIN: AT_ONCE,
     Event.KILL: POLITELY,
 }
@@ -112,9 +118,13 @@ _STOPPED = {
     Event.SHIM_GONE: (STOPPED, "Plex has ended the job: its shim closed the connection."),
     Event.SUPERSEDED: ("superseded", "A newer job of this session took over."),
     Event.JOB_GONE: (STOPPED, "Plex has ended the job: its relay says so."),
+    Event.REFUSED: ("callback-refused", "The Plex host's relay refuses this worker's callbacks."),
+    Event.UNHEARD: ("callback-failed", "The Plex host's relay took nothing of what was announced."),
     Event.DRAIN: ("draining", "This worker is leaving; another one can go on."),
     Event.KILL: ("killed", "An operator ended the task."),
 }
+ELSEWHERE = (Event.DRAIN, Event.REFUSED, Event.UNHEARD)  # another worker may do better
+DIRECTORY_LIVES_ON = (*ELSEWHERE, Event.KILL)  # PMS does not delete it, so nothing half written may stay
 CALLBACK_FAILED_CODE = 76  # non-zero and outside ffmpeg's own codes; PMS treats every non-zero value alike
 
 
@@ -125,7 +135,8 @@ def describe_exit(
     stopped_by: Event | None,
     last_lines: tuple[str, ...] = (),
     spawn_problem: str | None = None,
-    callbacks_delivered: bool = True,
+    callbacks_problem: str = "",
+    stop_detail: str = "",
 ) -> Exit:
     """Return the exit frame of a task that has ended.
 
@@ -135,29 +146,25 @@ def describe_exit(
         stopped_by: the first event that asked it to stop, None if it ended by itself.
         last_lines: what it wrote to stderr last, newest at the end.
         spawn_problem: why there was no process, a sentence.
-        callbacks_delivered: False when the final progress could not be handed to the relay.
+        callbacks_problem: what could not be handed to the relay to the end, a sentence.
+        stop_detail: what is known of ``stopped_by`` beyond its name, a sentence.
     """
     if code is None:
         code = 128 + (signal or 0)
     if stopped_by is not None:
         reason, detail = _STOPPED[stopped_by]
         # A task that was told to stop and left with 0 has not reached the end of the film: PMS would believe it had.
-        return Exit(code or 255, signal, reason, detail, retry=stopped_by is Event.DRAIN)
+        return Exit(code or 255, signal, reason, stop_detail or detail, retry=stopped_by in ELSEWHERE)
     if spawn_problem is not None:
         return Exit(126, None, "spawn-failed", spawn_problem, retry=True)
-    return _ended_by_itself(code, signal, last_lines, callbacks_delivered)
+    return _ended_by_itself(code, signal, last_lines, callbacks_problem)
 
 
-def _ended_by_itself(code: int, signal: int | None, last_lines: tuple[str, ...], callbacks_delivered: bool) -> Exit:
+def _ended_by_itself(code: int, signal: int | None, last_lines: tuple[str, ...], callbacks_problem: str) -> Exit:
     said = " / ".join(last_lines[-3:])
     if code == 0:
-        if not callbacks_delivered:
-            return Exit(
-                CALLBACK_FAILED_CODE,
-                None,
-                "callback-failed",
-                "ffmpeg ended well, but its last progress could not be delivered through the relay.",
-            )
+        if callbacks_problem:
+            return Exit(CALLBACK_FAILED_CODE, None, "callback-failed", f"ffmpeg ended well, but {callbacks_problem}")
         return Exit(0, None, "ended", "ffmpeg reached the end of its input.")
     if any(NO_SPACE in line for line in last_lines):
         return Exit(code, signal, "disk-full", f"The transcode directory is full. ffmpeg said: {said}")

@@ -70,6 +70,8 @@ class Task:
         self.watch = Watch()
         self.ended = threading.Event()
         self.want_throttle = False
+        self.announced = False  # PMS may have been told of something of this attempt
+        self.stop_detail = ""
         self._posts: deque[Event] = deque()
         self._lock = threading.Lock()
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -77,6 +79,16 @@ class Task:
     def post(self, event: Event) -> None:
         """Tell the loop of something that happened; from any thread."""
         self._posts.append(event)
+        self.wake()
+
+    def stop(self, event: Event, detail: str) -> None:
+        """Tell the loop to stop, and why; from any thread."""
+        self.stop_detail = self.stop_detail or detail
+        self.post(event)
+
+    def note_announced(self) -> None:
+        """Let the loop tell the shim that PMS may have been told of something; from any thread."""
+        self.announced = True
         self.wake()
 
     def throttle(self, wanted: bool) -> None:

@@ -116,6 +116,13 @@ class Service:
         """Return what it has logged."""
         return (self._directory / f"{self.name}.log").read_text(errors="replace")
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time its processes have used."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in children]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+
     def request(
         self,
         method: str,
@@ -137,12 +144,16 @@ class Service:
         if body:
             lines["Content-Length"] = str(len(body))
         if sign:
-            lines |= signature(self.url, method, target, body)
+            lines |= self.signature(method, target, body)
         lines |= headers or {}
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
         with socket.create_connection((self.host, self.port), 30) as connection:
             connection.sendall(head.encode("latin-1") + body if raw is None else raw)
             return read_answer(connection, method)
+
+    def signature(self, method: str, target: str, body: bytes = b"") -> dict[str, str]:
+        """Return the header that signs a request to this service."""
+        return signature(self.url, method, target, body)
 
     def post(self, target: str, message: object, *, sign: bool = True) -> Answer:
         """Send a JSON body."""

@@ -1,22 +1,27 @@
 """What a relay lets nobody do."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from scaleplex.protocol.signing import wall_clock_ms
+from scaleplex.relay import callbacks
 from tests.integration.relay.conftest import Job, Stage
 from tests.integration.relay.plex import FakePlex
-from tests.integration.relay.service import Service, signature, until
+from tests.integration.relay.service import Answer, Service, read_answer, signature, until
 
 JOB = "1d0b0e9b-2a54-4a6f-9d0e-6d8c2f6f8b11"
 
 
-def test_a_worker_s_own_request_must_be_signed(relay: Service, plex: FakePlex, job: Job) -> None:
-    for method, tail in (("PUT", "progress"), ("PUT", "progress/stream"), ("POST", "progress/log")):
+def test_every_callback_must_be_signed(relay: Service, plex: FakePlex, job: Job) -> None:
+    every = [(method, tail) for tail, (_, method, _) in callbacks.ROUTES.items()]
+    assert ("POST", "manifest") in every
+    for method, tail in every:
         answer = relay.request(method, job.target(tail), sign=False)
         assert (answer.status, answer.json["error"]) == (401, "unauthorized")
     assert plex.of(job.name) == []
@@ -41,10 +46,10 @@ def test_a_path_signed_for_another_attempt_or_with_another_secret_is_refused(
 ) -> None:
     body = b"media-00001.ts,0.0,8.0\n"
     forged = job.target("manifest", secret=b"another-secret-of-a-fleet")
-    assert relay.request("POST", forged, body, sign=False).status == 403
-    assert relay.request("POST", job.target("manifest", attempt=2), body, sign=False).status == 410
+    assert relay.request("POST", forged, body).status == 403
+    assert relay.request("POST", job.target("manifest", attempt=2), body).status == 410
     moved = job.target("manifest").replace("/cb/1/", "/cb/2/")
-    assert relay.request("POST", moved, body, sign=False).status == 403
+    assert relay.request("POST", moved, body).status == 403
     assert plex.of(job.name) == []
 
 
@@ -63,7 +68,7 @@ def test_a_job_is_gone_as_soon_as_its_shim_is_killed_and_its_file_is_removed(
     job.die()
     assert relay.request("PUT", job.target("progress", "progress=2.0")).status == 410
     until(lambda: not job.path.exists())
-    assert relay.request("POST", job.target("manifest"), b"", sign=False).status == 410
+    assert relay.request("POST", job.target("manifest"), b"").status == 410
     assert len(plex.of(job.name)) == 1
 
 
@@ -121,26 +126,109 @@ def test_a_signed_worker_cannot_leave_its_paths(
 def test_a_body_of_uncertain_length_is_refused(
     relay: Service, plex: FakePlex, job: Job, headers: dict[str, str]
 ) -> None:
-    answer = relay.request("POST", job.target("manifest"), b"5\r\nabcde\r\n0\r\n\r\n", sign=False, headers=headers)
+    answer = relay.request("POST", job.target("manifest"), b"5\r\nabcde\r\n0\r\n\r\n", headers=headers)
     assert 400 <= answer.status <= 501
     assert plex.of(job.name) == []
 
 
 def test_a_manifest_that_names_anything_but_segments_is_refused(relay: Service, plex: FakePlex, job: Job) -> None:
     for name in ("../../x", "http://example.org/x.ts", "Preferences.xml"):
-        answer = relay.request("POST", job.target("manifest"), f"{name},0.0,8.0\n".encode(), sign=False)
+        answer = relay.request("POST", job.target("manifest"), f"{name},0.0,8.0\n".encode())
         assert (answer.status, answer.json["error"]) == (403, "bad-callback")
     assert plex.of(job.name) == []
 
 
 def test_a_body_beyond_four_megabytes_is_too_large(relay: Service, plex: FakePlex, job: Job) -> None:
-    length = (4 << 20) + 1
-    head = (
-        f"POST {job.target('manifest')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    raw = f"{head}{length:x}\r\n".encode() + b"x" * length + b"\r\n0\r\n\r\n"
-    answer = relay.request("POST", "", raw=raw)
+    target = job.target("manifest")
+    headers = {"Content-Length": str((4 << 20) + 1)}
+    answer = relay.request("POST", target, headers=headers)  # the answer comes before the body, which is not read
     assert (answer.status, answer.json["error"]) == (413, "too-large")
+    assert plex.of(job.name) == []
+
+
+class Unfinished:
+    """Requests whose head announces a body of four megabytes that never comes."""
+
+    def __init__(self, relay: Service) -> None:
+        self.relay = relay
+        self.connections: list[socket.socket] = []
+
+    def send(self, target: str, sign: dict[str, str]) -> Answer:
+        lines = "".join(f"{key}: {value}\r\n" for key, value in sign.items())
+        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {4 << 20}\r\n{lines}\r\n"
+        connection = socket.create_connection(("127.0.0.1", self.relay.port), 10)
+        self.connections.append(connection)
+        connection.sendall(head.encode())
+        return read_answer(connection, "POST")
+
+
+@pytest.fixture
+def unfinished(relay: Service) -> Iterator[Unfinished]:
+    made = Unfinished(relay)
+    yield made
+    for connection in made.connections:
+        connection.close()
+
+
+def test_the_body_of_a_request_that_is_refused_for_its_head_is_not_read(
+    relay: Service, plex: FakePlex, job: Job, unfinished: Unfinished
+) -> None:
+    target = job.target("manifest")
+    forged = job.target("manifest", secret=b"another-secret-of-a-fleet")
+    elsewhere = job.target("progress/../manifest")
+    later = job.target("manifest", attempt=2)
+    # Each answer comes although the body does not: it is not waited for.
+    assert unfinished.send(target, {}).status == 401
+    assert unfinished.send(forged, relay.signature("POST", forged)).status == 403
+    assert unfinished.send(elsewhere, relay.signature("POST", elsewhere)).status == 403
+    assert unfinished.send(later, relay.signature("POST", later)).status == 410
+    assert plex.of(job.name) == []
+
+
+HOSTILE = {
+    "one S of 199999": (
+        '<MPD><Period><AdaptationSet><Representation id="0"><SegmentTemplate media="chunk-stream0-00001.m4s" '
+        'startNumber="1"><SegmentTimeline><S r="199998"/></SegmentTimeline></SegmentTemplate></Representation>'
+        "</AdaptationSet></Period></MPD>"
+    ),
+    "many S of many": (
+        '<MPD><Period><AdaptationSet><Representation id="0"><SegmentTemplate '
+        'media="chunk-stream$RepresentationID$-$Number%05d$.m4s" startNumber="1"><SegmentTimeline>'
+        + '<S r="19998"/>' * 5000
+        + "</SegmentTimeline></SegmentTemplate></Representation></AdaptationSet></Period></MPD>"
+    ),
+    "the same names again": (
+        "<MPD><Period><AdaptationSet>"
+        + '<Representation id="0"><SegmentTemplate media="chunk-stream0-$Number%05d$.m4s"><SegmentTimeline>'
+        '<S r="9998"/></SegmentTimeline></SegmentTemplate></Representation>' * 500 + "</AdaptationSet></Period></MPD>"
+    ),
+    "a million elements": "<MPD>" + "<a/>" * 250_000 + "</MPD>",
+    "very deep": "<MPD>" + "<a>" * 100_000,
+    "a long template": (
+        '<MPD><Representation id="0"><SegmentTemplate media="' + "$Number$" * 100_000 + '"><S r="19998"/></MPD>'
+    ),
+    "a long id": (
+        f'<MPD><Representation id="{"1" * 500_000}"><SegmentTemplate media="chunk-stream$RepresentationID$-$Number%05d$'
+        '.m4s"><S r="19998"/></SegmentTemplate></Representation></MPD>'
+    ),
+    "a long number": (
+        f'<MPD><Representation id="0"><SegmentTemplate startNumber="{"1" * 500_000}" '
+        'media="chunk-stream0-$Number$.m4s"><S/></SegmentTemplate></Representation></MPD>'
+    ),
+    "entities": '<!DOCTYPE MPD [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><MPD>&b;</MPD>',
+    "rows without end": "chunk-00001,0,0\n" * 250_000,
+    "one row without end": '"' + "x" * 4_000_000,
+    "columns without end": "media-00001.ts," * 200_000,
+    "nothing but quotes": '""' * 2_000_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_manifest_cannot_ask_for_much_work(relay: Service, plex: FakePlex, job: Job, body: str) -> None:
+    before = relay.cpu_seconds()
+    answer = relay.request("POST", job.target("manifest"), body.encode())
+    assert (answer.status, answer.json["error"]) == (403, "bad-callback")
+    assert relay.cpu_seconds() - before < 2.0  # the CPU's time, not the clock's: 54 s before there were bounds
     assert plex.of(job.name) == []
 
 

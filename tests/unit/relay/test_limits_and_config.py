@@ -3,9 +3,9 @@
 import pytest
 
 from scaleplex.common.config import load
-from scaleplex.common.errors import ConfigError
+from scaleplex.common.errors import Busy, ConfigError
 from scaleplex.relay.config import PREFIX, RelayConfig
-from scaleplex.relay.limits import Budget
+from scaleplex.relay.limits import Budget, Places
 
 
 def test_a_budget_lets_a_second_s_worth_through_at_once_and_then_so_many_a_second() -> None:
@@ -17,6 +17,16 @@ def test_a_budget_lets_a_second_s_worth_through_at_once_and_then_so_many_a_secon
 def test_a_budget_of_less_than_one_a_second_still_lets_the_first_through() -> None:
     budget = Budget(0.2)
     assert [budget.spend(t) for t in (0.0, 1.0, 4.9, 5.1)] == [True, False, False, True]
+
+
+def test_who_finds_no_place_is_told_so_at_once_and_a_place_is_free_again_after_a_failure() -> None:
+    places = Places(2)
+    with places.one("things"), places.one("things"), pytest.raises(Busy, match="things"), places.one("things"):
+        raise AssertionError("there was no place")
+    with pytest.raises(OSError, match="gone"), places.one("things"):
+        raise OSError("gone")
+    with places.one("things"), places.one("things"):
+        pass
 
 
 def test_the_relay_needs_no_setting() -> None:

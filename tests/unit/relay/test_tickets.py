@@ -72,12 +72,12 @@ def test_the_token_is_not_shown_when_a_ticket_is_printed(runtime: Path) -> None:
 
 def test_a_signature_for_another_session_is_refused(runtime: Path) -> None:
     with shim(runtime), pytest.raises(CallbackRefused):
-        Tickets(runtime, SECRET).check(callback(signed_for="another"))
+        Tickets(runtime, SECRET).check_signature(callback(signed_for="another"))
 
 
 def test_a_signature_with_another_secret_is_refused(runtime: Path) -> None:
     with shim(runtime), pytest.raises(CallbackRefused):
-        Tickets(runtime, SECRET).check(callback(secret=b"fedcba9876543210"))
+        Tickets(runtime, SECRET).check_signature(callback(secret=b"fedcba9876543210"))
 
 
 def test_a_job_nobody_announced_is_gone(runtime: Path) -> None:
@@ -123,7 +123,24 @@ def test_a_job_file_that_is_a_link_or_a_pipe_lets_nobody_through(runtime: Path) 
 
 def test_without_a_fleet_secret_signatures_are_made_with_an_empty_one(runtime: Path) -> None:
     with shim(runtime):
-        assert Tickets(runtime, None).check(callback(secret=b"")).job == JOB
+        tickets = Tickets(runtime, None)
+        tickets.check_signature(callback(secret=b""))
+        assert tickets.check(callback(secret=b"")).job == JOB
+
+
+def test_a_job_file_that_is_being_rewritten_is_read_again(runtime: Path) -> None:
+    with shim(runtime) as path:
+        whole = path.read_text()
+        path.write_text(whole[:20])
+        paused: list[float] = []
+
+        def finish_writing(seconds: float) -> None:
+            paused.append(seconds)
+            if len(paused) == 2:
+                path.write_text(whole)
+
+        assert Tickets(runtime, SECRET, finish_writing).check(callback()).job == JOB
+    assert sum(paused) < 0.1  # seconds: the worker waits for the answer
 
 
 def test_a_sweep_keeps_living_jobs_and_removes_dead_ones(runtime: Path) -> None:

@@ -1,6 +1,10 @@
 """Waiting for files that others write."""
 
+import errno
+import os
 from pathlib import Path
+
+import pytest
 
 from scaleplex.relay import visible
 
@@ -80,3 +84,28 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_a_name_is_not_looked_for_before_the_directory_shows_it(tmp_path: Path) -> None:
     # Looking for it would make an NFS client remember that it is not there; a name that is not listed is never opened.
     assert visible.missing(tmp_path, ["sub/../../x"]) == {"sub/../../x": "not in the directory"}
+
+
+def test_a_file_the_relay_s_user_may_not_read_counts_as_openable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "media-00001.ts").write_bytes(b"x")
+
+    def refused(path: Path, flags: int) -> int:  # root may read everything, so chmod would not do
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(os, "open", refused)
+    clock = Clock()
+    assert wait(tmp_path, ["media-00001.ts"], clock) == {}
+    assert clock.now == 0.0
+
+
+def test_of_many_new_files_only_the_newest_are_looked_at(tmp_path: Path) -> None:
+    names = [f"media-{number:05d}.ts" for number in range(1000)]
+    for name in names[-visible.FILES_MAX :]:
+        (tmp_path / name).write_bytes(b"x")
+    clock = Clock()
+    assert wait(tmp_path, names, clock) == {}
+    assert clock.now == 0.0
+    (tmp_path / names[-1]).unlink()
+    assert set(wait(tmp_path, names, clock)) == {names[-1]}

@@ -42,7 +42,12 @@ class Stand:
         site = Site(str(room / "transcode"), (str(room / "media"),), 32400)
         config = load(WorkerConfig, PREFIX, {})
         self.preparer = Preparer(
-            config, lambda: equipment, Prober(ffprobe), site, lambda _, reason: self.reasons.append(reason)
+            config,
+            lambda: equipment,
+            Prober(ffprobe),
+            site,
+            lambda job, attempt: f"http://127.0.0.1:9/cb/{attempt}/{'a' * 40}",
+            lambda _, reason: self.reasons.append(reason),
         )
 
     def prepare(self, *words: str, before: Sequence[str] = ("-codec:0", "hevc")) -> Prepared:

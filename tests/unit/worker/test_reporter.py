@@ -5,8 +5,19 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
+import pytest
+
 from scaleplex.worker.progress import Sample, StreamDetail, Track
-from scaleplex.worker.reporter import BACK_TO_WORK, SLOTH, Job, NoReports, Probed, Reply, Reporter
+from scaleplex.worker.relay_client import READ_SECONDS, Reply
+from scaleplex.worker.reporter import (
+    BACK_TO_WORK,
+    PATIENT_READ_SECONDS,
+    SLOTH,
+    Job,
+    NoReports,
+    Probed,
+    Reporter,
+)
 
 URL = "http://relay/cb/1/sig/video/:/transcode/session/s/j/progress"
 NOTHING = Reply(206, '<MediaContainer size="0">')
@@ -32,10 +43,11 @@ class Transport:
         self.answer = answer
         self.sent: list[tuple[str, str, dict[str, str]]] = []
         self.closed = False
-        self.lasts: list[bool] = []
+        self.patience: list[float] = []
 
-    def send(self, method: str, url: str, *, last: bool = False) -> Reply:
-        self.lasts.append(last)
+    def send(self, method: str, url: str, *, body: bytes = b"", read_seconds: float = READ_SECONDS) -> Reply:
+        assert body == b""
+        self.patience.append(read_seconds)
         path, _, query = url.removeprefix(URL).partition("?")
         self.sent.append((method, path, dict(parse_qsl(query))))
         return self.answer(method, path)
@@ -58,6 +70,7 @@ class Stand:
         self.transport = transport
         self.throttles: list[bool] = []
         self.gone = threading.Event()
+        self.refused: list[str] = []
         self.done = threading.Event()
         self.tracks: list[Track] = []
         self.counts: list[tuple[str, str]] = []
@@ -67,6 +80,7 @@ class Stand:
             probe=probe,
             on_throttle=self.throttles.append,
             on_gone=self.gone.set,
+            on_refused=self.refused.append,
             on_done=self.done.set,
             on_track=self.tracks.append,
             count=lambda kind, status: self.counts.append((kind, status)),
@@ -201,6 +215,43 @@ def test_one_404_is_no_end_but_two_progress_requests_in_a_row_are() -> None:
     assert stand.gone.wait(3)
 
 
+def test_404s_with_an_answer_between_them_are_no_end() -> None:
+    answers = iter([Reply(404, ""), NOTHING, Reply(404, ""), NOTHING, Reply(404, "")])
+    transport = Transport()
+    stand = Stand(transport)
+    wait_for(lambda: "width" in transport.firsts)
+    transport.answer = lambda method, path: next(answers)
+    for number in range(1, 6):
+        stand.reporter.sample(sample(number, number))
+        wait_for(lambda number=number: transport.firsts.count("progress") == number)
+    assert not stand.gone.is_set()
+    stand.reporter.abort()
+    assert stand.done.wait(3)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_relay_that_refuses_ends_the_attempt_at_once_and_says_why(status: int) -> None:
+    body = '{"error": "unauthorized", "detail": "The request is not signed.", "hint": "Sign it."}'
+    stand = Stand(Transport(lambda method, path: Reply(status, body)))
+    assert stand.done.wait(3)
+    assert stand.transport.firsts == ["status"]
+    assert stand.refused == [
+        f"The relay answered {status} to a startup callback. unauthorized: The request is not signed. Sign it."
+    ]
+    assert not stand.gone.is_set()
+
+
+def test_the_start_waits_longer_for_its_answers_than_progress_does() -> None:
+    stand = Stand(Transport())
+    stand.reporter.sample(sample(1.0, 5.0))
+    wait_for(lambda: "progress" in stand.transport.firsts)
+    stand.finish()
+    starting = stand.transport.firsts.index("progress")
+    assert set(stand.transport.patience[:starting]) == {PATIENT_READ_SECONDS}
+    assert set(stand.transport.patience[starting:]) == {READ_SECONDS}
+    assert READ_SECONDS < PATIENT_READ_SECONDS
+
+
 def test_log_lines_are_sent_up_to_plexs_level_and_twenty_a_second() -> None:
     stand = Stand(Transport(), Job(URL, log_level=0))
     stand.reporter.line("[warning] not wanted")
@@ -244,7 +295,7 @@ def test_a_server_error_at_the_end_is_tried_again() -> None:
     assert transport.firsts.count("progress") == 2
 
 
-def test_ffmpegs_last_block_is_told_once_and_marked_as_the_last() -> None:
+def test_ffmpegs_last_block_is_told_once() -> None:
     stand = Stand(Transport())
     stand.reporter.sample(sample(1.0, 40.0))
     wait_for(lambda: "progress" in stand.transport.firsts)
@@ -252,7 +303,6 @@ def test_ffmpegs_last_block_is_told_once_and_marked_as_the_last() -> None:
     time.sleep(0.6)
     stand.finish()
     assert stand.transport.firsts.count("progress") == 2
-    assert stand.transport.lasts == [False] * (len(stand.transport.lasts) - 1) + [True]
 
 
 def test_the_start_is_told_again_while_plex_is_away_behind_the_relay() -> None:

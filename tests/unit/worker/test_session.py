@@ -16,12 +16,16 @@ EXPECTED: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (S.STARTING, E.SHIM_GONE): (S.STOPPING, ()),
     (S.STARTING, E.SUPERSEDED): (S.STOPPING, ()),
     (S.STARTING, E.JOB_GONE): (S.STOPPING, ()),
+    (S.STARTING, E.REFUSED): (S.STOPPING, ()),
+    (S.STARTING, E.UNHEARD): (S.STOPPING, ()),
     (S.STARTING, E.DRAIN): (S.STOPPING, ()),
     (S.STARTING, E.KILL): (S.STOPPING, ()),
     (S.RUNNING, E.EXITED): (S.ENDED, (A.SEND_EXIT,)),
     (S.RUNNING, E.SHIM_GONE): (S.STOPPING, (A.KILL,)),
     (S.RUNNING, E.SUPERSEDED): (S.STOPPING, (A.KILL,)),
     (S.RUNNING, E.JOB_GONE): (S.STOPPING, (A.KILL,)),
+    (S.RUNNING, E.REFUSED): (S.STOPPING, (A.KILL,)),
+    (S.RUNNING, E.UNHEARD): (S.STOPPING, (A.KILL,)),
     (S.RUNNING, E.DRAIN): (S.STOPPING, (A.KILL,)),
     (S.RUNNING, E.KILL): (S.STOPPING, (A.TERMINATE, A.ARM_GRACE)),
     (S.STOPPING, E.SPAWNED): (S.STOPPING, (A.KILL,)),
@@ -31,6 +35,8 @@ EXPECTED: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (S.STOPPING, E.SHIM_GONE): (S.STOPPING, (A.KILL,)),
     (S.STOPPING, E.SUPERSEDED): (S.STOPPING, (A.KILL,)),
     (S.STOPPING, E.JOB_GONE): (S.STOPPING, (A.KILL,)),
+    (S.STOPPING, E.REFUSED): (S.STOPPING, (A.KILL,)),
+    (S.STOPPING, E.UNHEARD): (S.STOPPING, (A.KILL,)),
     (S.STOPPING, E.DRAIN): (S.STOPPING, (A.KILL,)),
 }
 
@@ -71,10 +77,11 @@ def test_a_stopped_task_never_leaves_with_0() -> None:
         assert describe_exit(code=0, signal=None, stopped_by=event).code != 0
 
 
-def test_only_a_leaving_worker_or_a_task_that_never_ran_asks_for_another_try() -> None:
-    assert describe_exit(code=None, signal=9, stopped_by=Event.DRAIN).retry
+def test_only_a_worker_that_leaves_or_is_not_heard_or_a_task_that_never_ran_asks_for_another_try() -> None:
+    others = {Event.DRAIN, Event.REFUSED, Event.UNHEARD}
+    assert all(describe_exit(code=None, signal=9, stopped_by=event).retry for event in others)
     assert describe_exit(code=None, signal=None, stopped_by=None, spawn_problem="no such file").retry
-    for event in set(session.STOPS) - {Event.DRAIN}:
+    for event in set(session.STOPS) - others:
         assert not describe_exit(code=None, signal=9, stopped_by=event).retry
     assert not describe_exit(code=1, signal=None, stopped_by=None).retry
 
@@ -90,8 +97,13 @@ def test_a_full_disk_is_told_from_other_failures_by_what_ffmpeg_said() -> None:
 
 
 def test_an_end_whose_last_callback_was_lost_is_no_success() -> None:
-    end = describe_exit(code=0, signal=None, stopped_by=None, callbacks_delivered=False)
+    end = describe_exit(code=0, signal=None, stopped_by=None, callbacks_problem="it was not heard.")
     assert (end.reason, end.code) == ("callback-failed", session.CALLBACK_FAILED_CODE)
+
+
+def test_what_is_known_of_the_reason_to_stop_is_in_the_exit_frame() -> None:
+    end = describe_exit(code=None, signal=9, stopped_by=Event.REFUSED, stop_detail="The relay answered 403.")
+    assert (end.reason, end.detail, end.code) == ("callback-refused", "The relay answered 403.", 137)
 
 
 def test_a_failure_says_what_ffmpeg_said_last() -> None:

@@ -1,8 +1,11 @@
 """What a manifest announces: the files it names and how far it has come.
 
 ffmpeg posts either an MPD (DASH) or CSV rows (HLS, segmented Matroska, text subtitles). PMS serves what is named there,
-so a body may name only files a transcode of Plex writes into its own directory: no path, no URL. Pure: bytes in, values
-out.
+so a body may name only files a transcode of Plex writes into its own directory: no path, no URL. The worker reads
+manifests to know which one makes another needless, the relay to know what to wait for. Pure: bytes in, values out.
+
+A few bytes can name very many segments (``<S r="199998"/>``), so the work is bounded before it is done: bytes,
+elements, depth and segments of one manifest, whether they are named once or again and again.
 """
 
 import csv
@@ -10,18 +13,32 @@ import re
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from scaleplex.relay.callbacks import CallbackRefused
+from scaleplex.common.errors import ScaleplexError
 
-NAMES_MAX = 200_000  # a day of one-second segments, video and audio
+BODY_MAX_BYTES = 4 << 20  # a segment list with the whole history of a long film has less than one
+MPD_MAX_BYTES = 1 << 20  # Plex asks for a window of five segments: some four thousand bytes
+NAMES_MAX = 100_000  # a day of one-second segments
+# An MPD's segments are written out one by one; a film of five hours without a window has these.
+MPD_NAMES_MAX = 20_000
+MPD_ELEMENTS_MAX = 40_000
+MPD_DEPTH_MAX = 16
 # The names Plex's command lines ask for; see docs/explanation/relay.md.
 FILE_NAME = re.compile(
     r"(?:init-stream\d{1,4}\.m4s|chunk-stream\d{1,4}-\d{5,9}\.m4s|media-\d{5,9}\.ts|(?:sub-)?chunk-\d{5,9})", re.ASCII
 )
 NUMBER = re.compile(r"-(\d{5,9})(?:\.\w+)?$", re.ASCII)
 PLACEHOLDER = re.compile(r"\$(?:(RepresentationID)|(Number)(?:%0(\d)d)?)\$", re.ASCII)
+DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 # Elements and attributes that would send a client, or PMS, somewhere else.
 REDIRECTING_ELEMENTS = ("BaseURL", "Location", "PatchLocation", "SegmentURL", "SegmentBase", "Initialization")
 REDIRECTING_ATTRIBUTES = ("href", "sourceURL", "mediaRange", "indexRange")
+
+
+class BadManifest(ScaleplexError):
+    """It is neither MPD nor CSV, or names something that is not a segment of a transcode, or far too many."""
+
+    code = "bad-callback"
+    status = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +58,25 @@ def read(body: bytes) -> Manifest:
     """Return what a manifest announces.
 
     Raises:
-        CallbackRefused: it is neither MPD nor CSV, or names something that is not a segment of the job.
+        BadManifest: it is neither MPD nor CSV, or names something that is not a segment of the job, or far too many.
     """
+    if len(body) > BODY_MAX_BYTES:
+        raise _refused(f"The manifest has {len(body)} bytes.")
     if body.lstrip()[:1] == b"<":
         return _read_mpd(body)
     return _read_csv(body)
 
 
+def number(name: str) -> int:
+    """Return the number of a media segment, -1 for an init segment."""
+    match = NUMBER.search(name)
+    return int(match[1]) if match else -1
+
+
 def _read_csv(body: bytes) -> Manifest:
     """Read rows ``name,start,end[,end_audio,end_video]``; a leading ``#`` marks the segment still being written."""
+    if body.count(b"\n") > NAMES_MAX:
+        raise _refused(f"The segment list has more than {NAMES_MAX} rows.")
     try:
         rows = list(csv.reader(body.decode("utf-8").splitlines(), strict=True))
     except (UnicodeDecodeError, csv.Error) as exc:
@@ -66,7 +93,7 @@ def _read_csv(body: bytes) -> Manifest:
         name = _checked(row[0].removeprefix("#"))
         if finished:
             names.append(name)
-    newest = max(map(_number, names), default=-1)
+    newest = max(map(number, names), default=-1)
     return Manifest(tuple(names), (0, newest))
 
 
@@ -81,13 +108,18 @@ class _Mpd:
         self.newest: dict[str, int] = {}
         self.count = 0
         self.static = False
+        self.elements = 0
+        self.written_out = 0  # segments, whether their names are new or not
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2]
+        self.elements += 1
+        if self.elements > MPD_ELEMENTS_MAX or len(self.path) >= MPD_DEPTH_MAX:
+            raise _refused("The MPD has far more elements than one of ffmpeg's.")
         if name in REDIRECTING_ELEMENTS or any(a.rpartition(":")[2] in REDIRECTING_ATTRIBUTES for a in attributes):
-            raise _refused(f"The MPD's {name} element points to another place.")
+            raise _refused(f"The MPD's {name[:40]} element points to another place.")
         if not self.path and name != "MPD":
-            raise _refused(f"The body is XML, but its root is {name!r}, not MPD.")
+            raise _refused(f"The body is XML, but its root is {name[:40]!r}, not MPD.")
         self.path.append(name)
         if name == "MPD":
             self.static = attributes.get("type") == "static"
@@ -96,7 +128,7 @@ class _Mpd:
         elif name == "SegmentTemplate":
             self.open_template(attributes)
         elif name == "S" and self.template is not None:
-            self.segments(int(attributes.get("r", "0")) + 1)
+            self.segments(_whole(attributes.get("r", "0")) + 1)
 
     def end(self, tag: str) -> None:
         name = self.path.pop()
@@ -106,15 +138,18 @@ class _Mpd:
     def open_template(self, attributes: dict[str, str]) -> None:
         if "Representation" not in self.path:
             raise _refused("A SegmentTemplate outside a Representation is not what ffmpeg writes.")
+        if "$Number" not in attributes.get("media", "$Number"):
+            raise _refused("The MPD's media template has no number, so all its segments would be one file.")
         self.template = attributes
-        self.count = int(attributes.get("startNumber", "1"))
+        self.count = _whole(attributes.get("startNumber", "1"))
         if "initialization" in attributes:
             self.names[self.expand(attributes["initialization"], 0)] = None
 
     def segments(self, repeated: int) -> None:
         assert self.template is not None
-        if not 0 < repeated <= NAMES_MAX - len(self.names) or "media" not in self.template:
-            raise _refused("The MPD's segment timeline is malformed or too long.")
+        self.written_out += repeated
+        if self.written_out > MPD_NAMES_MAX or "media" not in self.template:
+            raise _refused(f"The MPD's segment timeline is malformed or has more than {MPD_NAMES_MAX} segments.")
         for _ in range(repeated):
             self.names[self.expand(self.template["media"], self.count)] = None
             self.newest[self.representation] = self.count
@@ -124,6 +159,8 @@ class _Mpd:
         def value(match: re.Match[str]) -> str:
             return self.representation if match[1] else str(number).zfill(int(match[3] or 1))
 
+        if len(template) + len(self.representation) > 200:
+            raise _refused("A name template of the MPD is longer than any of Plex's.")
         return _checked(PLACEHOLDER.sub(value, template))
 
     def refuse_doctype(self, *_: object) -> None:
@@ -131,6 +168,8 @@ class _Mpd:
 
 
 def _read_mpd(body: bytes) -> Manifest:
+    if len(body) > MPD_MAX_BYTES:
+        raise _refused(f"The MPD has {len(body)} bytes.")
     collected = _Mpd()
     parser = expat.ParserCreate()
     parser.StartElementHandler = collected.start
@@ -144,16 +183,17 @@ def _read_mpd(body: bytes) -> Manifest:
     return Manifest(tuple(collected.names), (int(collected.static), sum(collected.newest.values())))
 
 
+def _whole(text: str) -> int:
+    if not DIGITS.fullmatch(text):
+        raise _refused(f"The MPD counts with {text[:20]!r}.")
+    return int(text)
+
+
 def _checked(name: str) -> str:
     if not FILE_NAME.fullmatch(name):
         raise _refused(f"The manifest names {name[:80]!r}, which is no segment of a transcode.")
     return name
 
 
-def _number(name: str) -> int:
-    match = NUMBER.search(name)
-    return int(match[1]) if match else -1
-
-
-def _refused(detail: str) -> CallbackRefused:
-    return CallbackRefused(detail, "Only ffmpeg's own manifests are forwarded; look at what the worker runs.")
+def _refused(detail: str) -> BadManifest:
+    return BadManifest(detail, "Only ffmpeg's own manifests are forwarded; look at what the worker runs.")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scaleplex.relay import manifests
-from scaleplex.relay.callbacks import CallbackRefused
+from scaleplex.protocol import manifests
+from scaleplex.protocol.manifests import BadManifest
 
 MPD = """<?xml version="1.0" encoding="utf-8"?>
 <MPD xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns="urn:mpeg:dash:schema:mpd:2011"
@@ -104,7 +104,7 @@ def test_an_empty_list_announces_nothing(body: bytes) -> None:
     ],
 )
 def test_a_csv_may_name_nothing_but_segments(name: str) -> None:
-    with pytest.raises(CallbackRefused):
+    with pytest.raises(BadManifest):
         manifests.read(f"{name},0.0,1.0\n".encode())
 
 
@@ -121,7 +121,7 @@ def test_a_csv_may_name_nothing_but_segments(name: str) -> None:
     ],
 )
 def test_a_body_that_is_no_segment_list_is_refused(body: bytes) -> None:
-    with pytest.raises(CallbackRefused):
+    with pytest.raises(BadManifest):
         manifests.read(body)
 
 
@@ -149,5 +149,5 @@ def test_a_body_that_is_no_segment_list_is_refused(body: bytes) -> None:
 def test_an_mpd_that_leads_elsewhere_or_is_malformed_is_refused(old: str, new: str) -> None:
     text = mpd('<S t="0" d="1"/>').decode()
     assert old in text
-    with pytest.raises(CallbackRefused):
+    with pytest.raises(BadManifest):
         manifests.read(text.replace(old, new).encode())
