@@ -6,7 +6,7 @@ from scaleplex.translator.labels import KINDS
 # The reasons of exit frames (session.describe_exit).
 OUTCOMES = (
     "ended", "stopped", "superseded", "killed", "draining",
-    "failed", "disk-full", "callback-failed", "spawn-failed",
+    "failed", "disk-full", "callback-failed", "callback-refused", "spawn-failed",
 )  # fmt: skip
 REFUSALS = (
     "starting", "draining", "full", "superseded", "bad-ticket",

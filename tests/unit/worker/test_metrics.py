@@ -17,7 +17,7 @@ def test_every_end_of_its_own_has_an_outcome_that_starts_at_0() -> None:
         describe_exit(code=0, signal=None, stopped_by=None),
         describe_exit(code=1, signal=None, stopped_by=None),
         describe_exit(code=1, signal=None, stopped_by=None, last_lines=("x: No space left on device",)),
-        describe_exit(code=0, signal=None, stopped_by=None, callbacks_delivered=False),
+        describe_exit(code=0, signal=None, stopped_by=None, callbacks_problem="it was not heard."),
         describe_exit(code=None, signal=None, stopped_by=None, spawn_problem="no ffmpeg"),
     ]
     assert {end.reason for end in ends} == {"ended", "failed", "disk-full", "callback-failed", "spawn-failed"}

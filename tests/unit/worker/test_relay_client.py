@@ -11,7 +11,7 @@ import requests
 from scaleplex.common.log import Secret
 from scaleplex.protocol import wire
 from scaleplex.worker import announcer, relay_client
-from scaleplex.worker.relay_client import RelayClient, Reply, Unreachable, refusal
+from scaleplex.worker.relay_client import RelayClient, Reply, Unreachable, is_refusal, refusal
 from tests.support.loopback import LoopbackServer
 
 RELAY_HOLDS_SECONDS = 2.0  # SCALEPLEX_RELAY_VISIBLE_SECONDS, before PMS is asked
@@ -98,3 +98,10 @@ def test_a_refusal_is_a_sentence_whoever_wrote_it() -> None:
     assert refusal("manifest", ours) == "The relay answered 403 to a manifest callback. bad-callback: No. See."
     for body in ("<html>", "[]", "{}", '{"error": 1}'):
         assert "Plex Media Server itself" in refusal("manifest", Reply(401, body))
+
+
+def test_a_relay_that_asks_for_its_epoch_does_not_refuse() -> None:
+    assert is_refusal(Reply(401, '{"error": "unauthorized", "detail": "No.", "hint": "See."}'))
+    assert is_refusal(Reply(403, "<html>"))
+    assert not is_refusal(Reply(401, f'{{"error": "{wire.EPOCH_WANTED}", "detail": "Again.", "hint": "See."}}'))
+    assert not is_refusal(Reply(410, ""))
