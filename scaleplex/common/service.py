@@ -22,8 +22,7 @@ OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
 class Gate:
     """Reads each body once, bounded, and lets only signed requests through; middleware of every service.
 
-    A resource with ``unsigned = True`` does its own checking (the operator's page). One with ``own_gate = True`` also
-    reads its body itself, once it knows enough of who sends it (the relay's callbacks).
+    A resource with ``unsigned = True`` does its own checking (the relay's callbacks, the operator's page).
     """
 
     def __init__(self, verify: Verify | None, body_max_bytes: int = BODY_MAX_BYTES) -> None:
@@ -42,8 +41,6 @@ class Gate:
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
     ) -> None:
-        if getattr(resource, "own_gate", False):
-            return
         body = read_body(req, self._body_max_bytes)
         req.context.body = body
         open_to_all = req.path in OPEN_PATHS or bool(getattr(resource, "unsigned", False))

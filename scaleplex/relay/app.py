@@ -11,6 +11,7 @@ from scaleplex.common.errors import ScaleplexError
 from scaleplex.common.log import Log, Secret, open_log
 from scaleplex.common.metrics import Metrics
 from scaleplex.common.service import make_app
+from scaleplex.protocol import manifests
 from scaleplex.protocol.signing import Verifier
 from scaleplex.relay.config import PREFIX, RelayConfig
 from scaleplex.relay.events import EventFile
@@ -59,13 +60,20 @@ def build(
             return f"{jobs_dir} cannot be read; systemd-tmpfiles makes it"
         return None
 
-    app = make_app(log=log, metrics=metrics, verify=verify, why_not_ready=why_not_ready, body_max_bytes=0)
-    answers = Errors(log)
-    app.add_error_handler(Exception, answers.unknown)
-    app.add_error_handler(ScaleplexError, answers.known)
     resource = Callbacks(
         verify=verify, tickets=tickets, forwarder=forwarder, log=log, meters=meters, clock=time.monotonic
     )
+    app = make_app(
+        log=log,
+        metrics=metrics,
+        verify=verify,
+        why_not_ready=why_not_ready,
+        body_max_bytes=manifests.BODY_MAX_BYTES,
+        admit_unsigned=resource.admit,
+    )
+    answers = Errors(log)
+    app.add_error_handler(Exception, answers.unknown)
+    app.add_error_handler(ScaleplexError, answers.known)
     app.add_route("/cb/{rest:path}", resource)
     app.add_sink(NothingElse(meters))
     return app, housekeeping

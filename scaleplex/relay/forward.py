@@ -102,7 +102,7 @@ class Forwarder:
         self._upstream_seconds = upstream_seconds
         self._visible_seconds = visible_seconds
         self._log_lines_per_second = log_lines_per_second
-        self.manifest_places = Places(max(1, threads // MANIFEST_SHARE))
+        self._manifest_places = Places(max(1, threads // MANIFEST_SHARE))
         self._places = Places(max(1, threads // OTHER_SHARE))
         self._log = log
         self._meters = meters
@@ -114,8 +114,6 @@ class Forwarder:
     def forward(self, callback: Callback, ticket: Ticket, body: bytes) -> Reply:
         """Carry one callback to PMS and return its reply.
 
-        The caller holds one of ``manifest_places`` for a manifest, from before its body was read.
-
         Raises:
             BadManifest: the manifest is none, or names what is no segment.
             Busy: as many requests are under way as may be, of this job or of all.
@@ -123,7 +121,7 @@ class Forwarder:
         """
         job = self._live(callback.job)
         if callback.kind == "manifest":
-            with job.manifest_places.one("manifests of the job"):
+            with job.manifest_places.one("manifests of the job"), self._manifest_places.one("manifests"):
                 return self._announce(job, callback, ticket, body)
         if callback.kind == "log" and not job.log_lines.spend(self._clock()):
             self._meters.callbacks.add(kind="log", outcome="dropped")

@@ -1,16 +1,13 @@
 """HTTP to callbacks and back."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
 
 import falcon
 
 from scaleplex.common import auth
 from scaleplex.common.auth import Verify, request_target
-from scaleplex.common.errors import Busy, EpochWanted, Gone, NotFound, ScaleplexError, UpstreamError
+from scaleplex.common.errors import Busy, EpochWanted, Gone, NotFound, ScaleplexError, TooLarge, UpstreamError
 from scaleplex.common.log import Log
-from scaleplex.common.service import read_body
-from scaleplex.protocol import manifests
 from scaleplex.relay import callbacks
 from scaleplex.relay.forward import Forwarder
 from scaleplex.relay.limits import Budget
@@ -18,19 +15,17 @@ from scaleplex.relay.meters import Meters
 from scaleplex.relay.tickets import Tickets
 from scaleplex.relay.upstream import Reply
 
-OTHER_BODY_MAX_BYTES = 1024  # progress has none at all
 REFUSALS_LOGGED_PER_SECOND = 1.0
 
 
 class Callbacks:
     """``/cb/...``: what workers tell PMS.
 
-    It reads bodies itself, ``own_gate`` keeps the common gate away: a body is memory for whoever can reach this port,
-    so it is read when the path, the signature in it and the job are good, the request says that it is signed, and one
-    of the few places for bodies is free. Then the signature of the request is checked, as of every other.
+    ``unsigned`` keeps the common gate away, not the signature: everything is signed, and checked here, so that refusals
+    are counted and logged by kind. ``admit`` judges a head before the server takes in the body behind it.
     """
 
-    own_gate = True
+    unsigned = True
 
     def __init__(
         self,
@@ -67,33 +62,41 @@ class Callbacks:
             callback = callbacks.parse(req.method, request_target(req))
             kind = callback.kind
             self._tickets.check_signature(callback)
-            self._check_sender(req)
-            ticket = self._tickets.check(callback)
-            with self._place(kind):
-                body = read_body(req, manifests.BODY_MAX_BYTES if kind == "manifest" else OTHER_BODY_MAX_BYTES)
-                self._check_signed(req, body)
-                reply = self._forwarder.forward(callback, ticket, body)
+            if self._verify is not None:
+                auth.check(self._verify, req, req.context.body)
+            reply = self._forwarder.forward(callback, self._tickets.check(callback), req.context.body)
         except UpstreamError:
             raise
         except ScaleplexError as exc:
-            self._note_refusal(req, kind, exc)
+            self._note_refusal(req.method, kind, exc, req.remote_addr)
             raise
         _answer(resp, reply)
 
-    def _place(self, kind: str) -> AbstractContextManager[None]:
-        return self._forwarder.manifest_places.one("manifests") if kind == "manifest" else nullcontext()
+    def admit(self, method: str, target: str, headers: Mapping[str, str]) -> None:
+        """Refuse a request by its head, before its body is taken in: a body is memory for whoever reaches this port.
 
-    def _check_sender(self, req: falcon.Request) -> None:
-        """Refuse what says itself that it is not signed, before its body is read."""
-        if self._verify is not None and req.get_header(auth.AUTH_HEADER) is None:
-            self._check_signed(req, b"")
+        Called in the server's loop, so it looks at no disk.
 
-    def _check_signed(self, req: falcon.Request, body: bytes) -> None:
-        req.context.body = body
-        if self._verify is not None:
-            auth.check(self._verify, req, body)
+        Args:
+            headers: by their names in upper case.
 
-    def _note_refusal(self, req: falcon.Request, kind: str, exc: ScaleplexError) -> None:
+        Raises:
+            ScaleplexError: no worker would send this.
+        """
+        kind = "unknown"
+        try:
+            callback = callbacks.parse(method, target)
+            kind = callback.kind
+            self._tickets.check_signature(callback)
+            if self._verify is not None:
+                self._verify.glance(headers.get(auth.AUTH_HEADER.upper()))
+            if kind != "manifest":
+                raise TooLarge(f"A {kind} callback has no body.", "Look at who sent it; no worker does.")
+        except ScaleplexError as exc:
+            self._note_refusal(method, kind, exc, None)
+            raise
+
+    def _note_refusal(self, method: str, kind: str, exc: ScaleplexError, peer: str | None) -> None:
         if isinstance(exc, EpochWanted):
             return  # the first request of each worker after a start; it is sent again at once
         expected = "gone" if isinstance(exc, Gone) else "busy" if isinstance(exc, Busy) else ""
@@ -102,8 +105,8 @@ class Callbacks:
         if not expected and self._refusals.spend(self._clock()):
             self._log.warning(
                 "callback refused",
-                peer=req.remote_addr,
-                method=req.method,
+                peer=peer or "",
+                method=method,
                 kind=kind,
                 error=exc.code,
                 detail=exc.detail,

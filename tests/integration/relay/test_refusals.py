@@ -153,9 +153,9 @@ class Unfinished:
         self.relay = relay
         self.connections: list[socket.socket] = []
 
-    def send(self, target: str, sign: dict[str, str]) -> Answer:
+    def send(self, target: str, sign: dict[str, str], method: str = "POST") -> Answer:
         lines = "".join(f"{key}: {value}\r\n" for key, value in sign.items())
-        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {4 << 20}\r\n{lines}\r\n"
+        head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {4 << 20}\r\n{lines}\r\n"
         connection = socket.create_connection(("127.0.0.1", self.relay.port), 10)
         self.connections.append(connection)
         connection.sendall(head.encode())
@@ -176,12 +176,15 @@ def test_the_body_of_a_request_that_is_refused_for_its_head_is_not_read(
     target = job.target("manifest")
     forged = job.target("manifest", secret=b"another-secret-of-a-fleet")
     elsewhere = job.target("progress/../manifest")
-    later = job.target("manifest", attempt=2)
+    progress = job.target("progress/stream")
+    stale = signature(relay.url, "POST", target, time_ms=wall_clock_ms() - 61_000)
     # Each answer comes although the body does not: it is not waited for.
     assert unfinished.send(target, {}).status == 401
     assert unfinished.send(forged, relay.signature("POST", forged)).status == 403
     assert unfinished.send(elsewhere, relay.signature("POST", elsewhere)).status == 403
-    assert unfinished.send(later, relay.signature("POST", later)).status == 410
+    assert unfinished.send(target, stale).status == 401
+    assert unfinished.send(target, {"X-Scaleplex-Auth": "v2 nonsense"}).status == 401
+    assert unfinished.send(progress, relay.signature("PUT", progress), method="PUT").status == 413
     assert plex.of(job.name) == []
 
 
