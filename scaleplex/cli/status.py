@@ -2,9 +2,14 @@
 
 import argparse
 import json
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 from scaleplex.cli import fleet
+from scaleplex.cli.doctor.host import PLEX_HOST, Host, Places, read
+from scaleplex.relay import history
 
 EXAMPLES = """\
 examples:
@@ -32,11 +37,39 @@ def run(args: argparse.Namespace) -> int:
     known = fleet.find(args)
     workers = known.ask_orchestrator("/workers")[1]["workers"]
     sessions = known.ask_orchestrator("/sessions")[1]["sessions"]
+    fallbacks = read_fallbacks(args.etc)
     if args.json:
-        print(json.dumps({"workers": workers, "sessions": sessions}, indent=2))
+        shown = [{"event": event, "reason": reason, "jobs": jobs} for event, reason, jobs in fallbacks]
+        print(json.dumps({"workers": workers, "sessions": sessions, "fallbacks": shown}, indent=2))
     else:
         print_fleet(workers, sessions)
+        print_fallbacks(fallbacks)
     return 0 if any(worker["state"] == "ready" for worker in workers) else 1
+
+
+def read_fallbacks(etc: Path, now_s: float | None = None) -> list[tuple[str, str, int]]:
+    """Return event, reason and number of the jobs of the last seven days that did not stay on a worker.
+
+    The relay keeps them, so only the Plex host has them; elsewhere, and where they cannot be read, there are none.
+    """
+    relay = read(Host(Places(etc=etc), frozenset({PLEX_HOST}))).relay
+    if relay is None:
+        return []
+    since_s = (time.time() if now_s is None else now_s) - history.DAYS_SECONDS
+    try:
+        return history.by_reason(history.read(relay.state_dir, int(since_s * 1000)))
+    except OSError as exc:
+        print(f"scaleplex: {exc.filename} cannot be read: {exc.strerror}; run this as root", file=sys.stderr)
+        return []
+
+
+def print_fallbacks(fallbacks: list[tuple[str, str, int]]) -> None:
+    """Print one line for each reason for which jobs left the fleet."""
+    if fallbacks:
+        print(f"\n{'IN 7 DAYS':<38} {'REASON':<38} JOBS")
+    for event, reason, jobs in fallbacks:
+        what = "ran on the Plex host" if event == "fallback" else "lost their worker"
+        print(f"{what:<38} {reason:<38} {jobs}")
 
 
 def print_fleet(workers: list[dict[str, Any]], sessions: list[dict[str, Any]]) -> None:

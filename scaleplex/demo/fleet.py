@@ -99,7 +99,8 @@ class Fleet:
         ports = [take_port() for _ in range(3 + workers)]
         pms_port, relay_port, orchestrator_port, *worker_ports = ports
         own = {"SECRET_FILE": str(base / "fleet-secret")}
-        relay = {"PLEX_URL": pms_port.url, "RUNTIME_DIR": str(base / "run"), **own, **relay}
+        places = {"RUNTIME_DIR": str(base / "run"), "STATE_DIR": str(base / "run")}
+        relay = {"PLEX_URL": pms_port.url, **places, **own, **relay}
         orchestrator = {"WORKERS_LIST": ",".join(port.url for port in worker_ports), "POLL_SECONDS": "0.5", **own}
         pms = pms_settings_of(base, media, players, pms_port) | dict(pms)
         return cls(

@@ -16,6 +16,7 @@ from scaleplex.protocol.signing import Verifier
 from scaleplex.relay.config import PREFIX, RelayConfig
 from scaleplex.relay.events import EventFile
 from scaleplex.relay.forward import Forwarder
+from scaleplex.relay.history import History
 from scaleplex.relay.housekeeping import Housekeeping
 from scaleplex.relay.meters import Meters
 from scaleplex.relay.resources import Callbacks, Errors, NothingElse
@@ -49,7 +50,10 @@ def build(
         log=log,
         meters=meters,
     )
-    events = EventFile(config.runtime_dir, lambda event, reason: meters.events.add(event=event, reason=reason))
+    history = History(config.state_dir, lambda problem: log.warning("fallbacks cannot be kept", problem=problem))
+    events = EventFile(
+        config.runtime_dir, lambda event, reason: meters.events.add(event=event, reason=reason), history.keep
+    )
     housekeeping = Housekeeping(
         tickets=tickets, forwarder=forwarder, events=events, meters=meters, log=log, pause_seconds=config.sweep_seconds
     )

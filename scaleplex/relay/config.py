@@ -32,6 +32,9 @@ class RelayConfig:
     runtime_dir: Path = setting(
         absolute_path, default="/run/scaleplex", help="where the shim leaves job files and events"
     )
+    state_dir: Path = setting(
+        absolute_path, default="/var/lib/scaleplex-relay", help="where fallbacks are kept over a restart of the host"
+    )
     visible_seconds: float = setting(
         seconds, default="2", help="how long a manifest is held back until its files can be opened on this host"
     )

@@ -8,7 +8,7 @@ of the relay counts nothing twice and misses nothing.
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,11 +25,23 @@ WORD = re.compile(r"[A-Za-z0-9_.-]{1,48}", re.ASCII)
 class EventFile:
     """Reads ``events.jsonl`` on, from pass to pass; used by one thread."""
 
-    def __init__(self, runtime_dir: Path, count: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        runtime_dir: Path,
+        count: Callable[[str, str], None],
+        keep: Callable[[Mapping[str, object]], None] = lambda fields: None,
+    ) -> None:
+        """Go on where an earlier life of the relay stopped.
+
+        Args:
+            count: told event and reason of each event, once.
+            keep: told all fields of each event, once; must not raise.
+        """
         self._path = runtime_dir / "events.jsonl"
         self._aside = runtime_dir / "events.jsonl.1"
         self._cursor = runtime_dir / "events.cursor"
         self._count = count
+        self._keep = keep
         self._reasons: set[str] = set()
         self._places: dict[int, int] = self._load_places()
 
@@ -90,6 +102,7 @@ class EventFile:
             return
         if isinstance(event, dict) and event.get("event") in EVENTS:
             self._count(str(event["event"]), self._label(event.get("reason")))
+            self._keep(event)
 
     def _label(self, reason: object) -> str:
         """Return a reason as a label value; there are only so many different ones."""

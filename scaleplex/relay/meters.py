@@ -5,7 +5,7 @@ from scaleplex.common.metrics import Metrics
 # Why shims run a job on the Plex host that was meant for the fleet, and how they lose a worker.
 FALLBACK_REASONS = (
     "no-worker", "not-configured", "no-relay-url", "no-secret", "no-job-file", "shim-fault",
-    "cwd-missing", "local-only", "too-large",
+    "cannot-start", "cwd-missing", "local-only", "too-large",
 )  # fmt: skip
 LOST_REASONS = ("silent", "broken", "shim-fault")
 EVENTS_KNOWN = (

@@ -80,6 +80,10 @@ def _ready(host: Host) -> Sequence[Finding]:
     return found
 
 
+def _fallbacks(host: Host) -> Sequence[Finding]:
+    return shim.fallbacks(Path(host.shim_settings().runtime_dir), host.relay_config().state_dir)
+
+
 def _runtime(host: Host) -> Sequence[Finding]:
     directory = host.relay.runtime_dir if host.relay is not None else Path(host.shim_settings().runtime_dir)
     plex, relay = accounts.find(host.plex_user), host.relay_login.account()
@@ -210,8 +214,9 @@ PLEX = (
         lambda host: services.pms(host.relay_config().plex_url),
     ),
     Check(
-        "plex.fallbacks", (PLEX_HOST,), "jobs of the last 24 hours that ran here or lost their worker, and why",
-        "By the reason.", lambda host: shim.fallbacks(Path(host.shim_settings().runtime_dir)),
+        "plex.fallbacks", (PLEX_HOST,),
+        "jobs of the last day that ran here or lost their worker, and why; reasons of the last seven days",
+        "By the reason.", _fallbacks,
     ),
 )  # fmt: skip
 

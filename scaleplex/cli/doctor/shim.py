@@ -9,6 +9,7 @@ from pathlib import Path
 from scaleplex.cli.doctor import accounts, diversion
 from scaleplex.cli.doctor.accounts import PATH, Account
 from scaleplex.cli.doctor.findings import Finding, Skip, ok, problem, warning
+from scaleplex.relay import history
 
 STEPS_ASIDE = "is the shim itself, or a copy of it"  # what fallback.loop_problem says when it finds its guard
 START_SECONDS = 5.0
@@ -89,9 +90,13 @@ def starts(directory: Path, account: Account) -> list[Finding]:
     ]
 
 
-def fallbacks(runtime: Path, now_s: float | None = None) -> list[Finding]:
-    """Return why recent jobs that were meant for the fleet ran on the Plex host, or were lost."""
-    newest = (time.time() if now_s is None else now_s) - RECENT_SECONDS
+def fallbacks(runtime: Path, state: Path, now_s: float | None = None) -> list[Finding]:
+    """Return why jobs of the last day that were meant for the fleet ran on the Plex host, or were lost.
+
+    Of the days before, and of the time before the last start of the host, only the reasons are kept, by the relay.
+    """
+    now_s = time.time() if now_s is None else now_s
+    newest = now_s - RECENT_SECONDS
     seen: Counter[str] = Counter()
     last: dict[tuple[str, str], str] = {}
     reasons: Counter[tuple[str, str]] = Counter()
@@ -108,8 +113,19 @@ def fallbacks(runtime: Path, now_s: float | None = None) -> list[Finding]:
         if name in ("fallback", "lost"):
             reasons[name, reason] += 1
             last[name, reason] = str(event.get("detail") or "no detail")
-    found = [_bad_event(name, reason, count, last[name, reason]) for (name, reason), count in reasons.most_common()]
-    return found or [ok(f"no job fell back or was lost in 24 hours ({seen['placed']} placed on workers)")]
+    kept = history.read(state, int((now_s - history.DAYS_SECONDS) * 1000))
+    for name, reason, count in history.by_reason(event for event in kept if event.time_ms / 1000 >= newest):
+        reasons[name, reason] = max(reasons[name, reason], count)
+    found = [
+        _bad_event(name, reason, count, last.get((name, reason), "before this host's last start"))
+        for (name, reason), count in reasons.most_common()
+    ]
+    found = found or [ok(f"no job fell back or was lost in 24 hours ({seen['placed']} placed on workers)")]
+    earlier = history.by_reason(event for event in kept if event.time_ms / 1000 < newest)
+    if earlier:
+        words = ", ".join(f"{count} {name} ({reason})" for name, reason, count in earlier)
+        found.append(ok(f"in the six days before: {words}"))
+    return found
 
 
 def _bad_event(name: str, reason: str, count: int, detail: str) -> Finding:

@@ -2,7 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +179,24 @@ def test_status_says_what_is_wrong_with_a_worker_and_ends_with_1_when_none_is_re
     answer = json.loads(capsys.readouterr().out)
     assert sorted(worker["state"] for worker in answer["workers"]) == ["draining", "lost"]
     assert answer["sessions"] == []
+
+
+def test_status_on_the_plex_host_shows_why_jobs_left_the_fleet_in_the_last_days(
+    fleet: Fleet, tmp_path: Path, capsys: Capture
+) -> None:
+    (fleet.etc / "relay.env").write_text(f"SCALEPLEX_RELAY_STATE_DIR={tmp_path}\n")
+    now_ms, day_ms = time.time_ns() // 1_000_000, 24 * 3600 * 1000
+    events = [(0, "fallback", "no-worker"), (6, "fallback", "no-worker"), (1, "lost", "silent"), (8, "lost", "broken")]
+    lines = [json.dumps({"time_ms": now_ms - age * day_ms, "event": e, "reason": r}) for age, e, r in events]
+    (tmp_path / "fallbacks.jsonl").write_text("\n".join(lines) + "\n")
+    assert fleet.run("status") == 0
+    head, first, second = capsys.readouterr().out.splitlines()[-3:]
+    assert head.split() == ["IN", "7", "DAYS", "REASON", "JOBS"]
+    assert first.split() == ["ran", "on", "the", "Plex", "host", "no-worker", "2"]
+    assert second.split() == ["lost", "their", "worker", "silent", "1"]
+    assert fleet.run("status", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)["fallbacks"]
+    assert shown[0] == {"event": "fallback", "reason": "no-worker", "jobs": 2}
 
 
 def test_status_asks_the_next_orchestrator_when_the_first_does_not_answer(fleet: Fleet, capsys: Capture) -> None:

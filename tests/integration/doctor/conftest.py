@@ -47,7 +47,8 @@ def make_fleet(root: Path) -> Iterator[Fleet]:
         (root / name).mkdir(parents=True)
     program = fake_program(root)
     plex = FakePlex()
-    relay = Service("relay", root / "relay", {"PLEX_URL": plex.url, "RUNTIME_DIR": str(root / "run")})
+    places = {"RUNTIME_DIR": str(root / "run"), "STATE_DIR": str(root / "state")}
+    relay = Service("relay", root / "relay", {"PLEX_URL": plex.url, **places})
     settings = {
         "FFMPEG": str(program),
         "FFPROBE": str(program),

@@ -36,7 +36,7 @@ def etc(plex: PlexHost, fleet: Fleet) -> Iterator[Path]:
     )
     (plex.etc / "relay.env").write_text(
         f"SCALEPLEX_RELAY_BIND=127.0.0.1:{fleet.relay.port}\nSCALEPLEX_RELAY_PLEX_URL={fleet.plex.url}\n"
-        f"SCALEPLEX_RELAY_RUNTIME_DIR={fleet.runtime}\n"
+        f"SCALEPLEX_RELAY_RUNTIME_DIR={fleet.runtime}\nSCALEPLEX_RELAY_STATE_DIR={fleet.root}/state\n"
     )
     (plex.etc / "worker.env").write_text(
         f"SCALEPLEX_WORKER_BIND=127.0.0.1:{fleet.worker.port}\nSCALEPLEX_WORKER_TRANSCODE_ROOT={fleet.transcode}\n"

@@ -75,6 +75,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     settings = {
         "PLEX_URL": plex.url,
         "RUNTIME_DIR": str(runtime),
+        "STATE_DIR": str(runtime),
         "VISIBLE_SECONDS": "1",
         "UPSTREAM_SECONDS": "5",
         "SWEEP_SECONDS": "0.1",

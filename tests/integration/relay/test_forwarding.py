@@ -1,5 +1,6 @@
 """Callbacks through a real relay to a PMS that records them."""
 
+import json
 import socket
 import threading
 
@@ -218,6 +219,14 @@ def test_what_shims_report_and_which_jobs_live_is_in_the_metrics(stage: Stage, j
         file.write('{"event": "fallback", "reason": "no-worker"}\n{"event": "pla')
     until(lambda: stage.relay.metrics().get('scaleplex_shim_events_total{event="fallback",reason="no-worker"}') == 1)
     until(lambda: stage.relay.metrics()["scaleplex_relay_jobs"] == 1)
+
+
+def test_a_fallback_is_kept_where_a_restart_of_the_host_does_not_reach(stage: Stage, job: Job) -> None:
+    event = {"time_ms": 1, "event": "fallback", "reason": "no-secret", "session": "s", "job": "j", "worker": ""}
+    with (stage.runtime / "events.jsonl").open("a") as file:
+        file.write("\n" + json.dumps({**event, "detail": "/media/A Film.mkv"}) + "\n")
+    until(lambda: (stage.runtime / "fallbacks.jsonl").exists())
+    until(lambda: json.loads((stage.runtime / "fallbacks.jsonl").read_text().splitlines()[-1]) == event)
 
 
 def test_the_token_is_in_no_log_answer_or_metric(relay: Service, plex: FakePlex, job: Job) -> None:

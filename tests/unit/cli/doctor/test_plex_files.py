@@ -93,7 +93,7 @@ def test_recent_fallbacks_are_counted_by_reason_with_the_last_detail(tmp_path: P
         "1\n",
     ]
     (tmp_path / "events.jsonl").write_text("".join(lines) + event("fallback", "no-worker", age_s=90_000))
-    found = shim.fallbacks(tmp_path, NOW_S)
+    found = shim.fallbacks(tmp_path, tmp_path, NOW_S)
     assert [finding.severity for finding in found] == ["warning", "warning"]
     assert found[0].seen == "2 jobs ran on the Plex host (no-worker), the last one: nobody there"
     assert "scaleplex status" in found[0].fix
@@ -101,10 +101,29 @@ def test_recent_fallbacks_are_counted_by_reason_with_the_last_detail(tmp_path: P
 
 def test_jobs_that_stay_on_the_plex_host_by_design_are_no_fallbacks(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text(event("local", "thumbnails") + event("placed", "placed"))
-    (found,) = shim.fallbacks(tmp_path, NOW_S)
+    (found,) = shim.fallbacks(tmp_path, tmp_path, NOW_S)
     assert found.severity == "ok"
     assert "1 placed" in found.seen
 
 
 def test_no_event_yet_is_well(tmp_path: Path) -> None:
-    assert worst(shim.fallbacks(tmp_path, NOW_S)) == "ok"
+    assert worst(shim.fallbacks(tmp_path, tmp_path, NOW_S)) == "ok"
+
+
+def test_fallbacks_outlive_the_host_s_last_start_by_reason(tmp_path: Path) -> None:
+    """/run is empty after a start; what the relay kept is not."""
+    kept = [event("fallback", "no-worker"), event("fallback", "no-worker", age_s=120), event("lost", "silent", 90_000)]
+    kept += [event("fallback", "no-secret", 5 * 86_400), event("fallback", "no-secret", 8 * 86_400)]
+    (tmp_path / "fallbacks.jsonl").write_text("".join(kept))
+    recent, earlier = shim.fallbacks(tmp_path, tmp_path, NOW_S)
+    assert recent.severity == "warning"
+    assert recent.seen == "2 jobs ran on the Plex host (no-worker), the last one: before this host's last start"
+    assert earlier.severity == "ok"
+    assert earlier.seen == "in the six days before: 1 fallback (no-secret), 1 lost (silent)"
+
+
+def test_an_event_that_was_also_kept_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(event("fallback", "no-worker"))
+    (tmp_path / "fallbacks.jsonl").write_text(event("fallback", "no-worker"))
+    (found,) = shim.fallbacks(tmp_path, tmp_path, NOW_S)
+    assert found.seen.startswith("1 jobs ran on the Plex host")
