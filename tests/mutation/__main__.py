@@ -1,4 +1,7 @@
-"""Run mutants against the translator's fast tests: `python -m tests.mutation [--every N] [MODULE]`."""
+"""Run mutants against the translator's fast tests, or with --core those of the core against theirs.
+
+`python -m tests.mutation [--every N] [MODULE]`; `python -m tests.mutation --core --help`.
+"""
 
 import argparse
 import importlib
@@ -8,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.mutation import judge
+from tests.mutation import core, judge
 from tests.mutation.mutants import Mutant, mutants, unchanged
 
 TRANSLATOR = Path(__file__).resolve().parents[2] / "scaleplex" / "translator"
@@ -18,6 +21,8 @@ WANTED = 0.9
 
 def main() -> int:
     """Return 0 when at least nine in ten mutants are noticed."""
+    if sys.argv[1:2] == ["--core"]:
+        return core.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="try every Nth mutant")
     parser.add_argument("module", nargs="*", help="part of a path below scaleplex/translator; all by default")

@@ -51,9 +51,9 @@ def unchanged(path: Path) -> Mutant:
 def mutants(path: Path) -> Iterator[Mutant]:
     """Yield every mutant of a module, in the order of the text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    inert = _inert(tree)
+    dead = inert(tree)
     for place, node in enumerate(ast.walk(tree)):
-        if node in inert:
+        if node in dead:
             continue
         for number, (what, _) in enumerate(_changes(node)):
             changed = copy.deepcopy(tree)
@@ -63,9 +63,9 @@ def mutants(path: Path) -> Iterator[Mutant]:
             yield Mutant(path, getattr(node, "lineno", 0), what, ast.fix_missing_locations(changed))
 
 
-def _inert(tree: ast.Module) -> set[ast.AST]:
+def inert(tree: ast.Module) -> set[ast.AST]:
     """Return nodes that say nothing at run time: docstrings, annotations, imports, and what declares a type."""
-    inert: set[ast.AST] = set()
+    found: set[ast.AST] = set()
     for node in ast.walk(tree):
         dead: list[ast.AST] = []
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -82,12 +82,12 @@ def _inert(tree: ast.Module) -> set[ast.AST]:
             dead += node.decorator_list
         if isinstance(node, ast.Assert):
             dead.append(node)
-        inert.update(found for root in dead for found in ast.walk(root))
-    return inert
+        found.update(part for root in dead for part in ast.walk(root))
+    return found
 
 
 def _changes(node: ast.AST) -> Changes:
-    yield from _expressions(node)
+    yield from expression_changes(node)
     if isinstance(node, ast.FunctionDef | ast.If | ast.For):
         for index, statement in enumerate(node.body):
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Continue) or (
@@ -96,7 +96,8 @@ def _changes(node: ast.AST) -> Changes:
                 yield f"without `{ast.unparse(statement)[:60]}`", _drop(node, index)
 
 
-def _expressions(node: ast.AST) -> Changes:
+def expression_changes(node: ast.AST) -> Changes:
+    """Yield what can be changed in one expression."""
     if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
         other = _COMPARISONS[type(node.ops[0])]
         yield f"`{ast.unparse(node)[:60]}` the other way round", lambda: node.ops.__setitem__(0, other())
@@ -104,7 +105,10 @@ def _expressions(node: ast.AST) -> Changes:
         other_op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         yield f"`{ast.unparse(node)[:60]}` with the other operator", lambda: setattr(node, "op", other_op)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield f"`{ast.unparse(node)[:60]}` without not", lambda: setattr(node, "op", ast.UAdd())
+        yield (
+            f"`{ast.unparse(node)[:60]}` without not",
+            lambda: setattr(node, "operand", ast.UnaryOp(ast.Not(), node.operand)),
+        )
     elif isinstance(node, ast.IfExp):
         yield f"`{ast.unparse(node)[:60]}` exchanged", lambda: _exchange(node)
     elif isinstance(node, ast.Constant):

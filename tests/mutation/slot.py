@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -41,8 +41,8 @@ class Slot:
     """One copy of the tree; a context manager that removes it."""
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="scaleplex-mutant-"))
-        self.tree = self._home / "tree"
+        self.home = Path(tempfile.mkdtemp(prefix="scaleplex-mutant-"))
+        self.tree = self.home / "tree"
         self._times = count(_FIRST_TIME)
         self._fill()
         self._make_environment()
@@ -51,8 +51,12 @@ class Slot:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        _unmount(self._home)
-        shutil.rmtree(self._home, ignore_errors=True)
+        self.close()
+
+    def close(self) -> None:
+        """Remove the copy."""
+        _unmount(self.home)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _fill(self) -> None:
         self.tree.mkdir()
@@ -65,7 +69,7 @@ class Slot:
 
     def _make_environment(self) -> None:
         """Make a virtual environment by hand; the module venv would copy pip for two seconds."""
-        place = self._home / "python"
+        place = self.home / "python"
         packages = place / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
         packages.mkdir(parents=True)
         (place / "bin").mkdir()
@@ -91,27 +95,36 @@ class Slot:
         """Put the file of the repository back."""
         self.write(path, (ROOT / path).read_text(encoding="utf-8"))
 
-    def run(self, tests: Sequence[str], seconds: float, *arguments: str) -> tuple[Verdict, str]:
-        """Run tests until one fails, and end every process they leave.
+    def run(
+        self,
+        tests: Sequence[str],
+        seconds: float,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        stop: bool = True,
+    ) -> tuple[Verdict, str]:
+        """Run tests, and end every process they leave.
 
         Args:
             tests: files or tests, as pytest takes them.
             seconds: that all of them may take.
             arguments: more of them for pytest.
+            environ: variables that are added.
+            stop: at the first test that fails.
 
         Returns:
             The verdict, and what pytest printed.
         """
-        scratch = self._home / "tmp"
+        scratch = self.home / "tmp"
         scratch.mkdir()
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PYTHON"))}
-        environ |= {"TMPDIR": str(scratch), "SCALEPLEX_MUTANT": "1", "PYTHONFAULTHANDLER": "1"}
-        command = [str(self.python), "-m", "pytest", "-x", "-q", "-p", "no:xdist", "--no-header", "-m", "not slow"]
-        command += [f"--basetemp={scratch / 'pytest'}", *arguments, *tests]
-        output = self._home / "output"
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PYTHON"))}
+        variables = kept | {"TMPDIR": str(scratch)} | dict(environ or {})
+        command = [str(self.python), "-m", "pytest", "-q", "-p", "no:xdist", "--no-header", "-m", "not slow"]
+        command += [*(["-x"] if stop else []), f"--basetemp={scratch / 'pytest'}", *arguments, *tests]
+        output = self.home / "output"
         try:
             with output.open("wb") as sink:
-                code = warden.run(command, self.tree, environ, sink.fileno(), seconds)
+                code = warden.run(command, self.tree, variables, sink.fileno(), seconds)
         finally:
             _unmount(scratch)
             shutil.rmtree(scratch, ignore_errors=True)

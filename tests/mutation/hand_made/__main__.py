@@ -43,7 +43,7 @@ def main() -> int:
                     print(output)
     finally:
         for slot in made:
-            slot.__exit__(None, None, None)
+            slot.close()
     print(", ".join(f"{said[key]} {key}" for key in ("killed", "survived", "broken")), end=" ")
     print(f"of {len(chosen)} in {time.monotonic() - started:.0f} s")
     return 0 if said["killed"] == len(chosen) else 1
