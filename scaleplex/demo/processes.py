@@ -56,6 +56,8 @@ def take_port() -> Port:
         lock = Path(tempfile.gettempdir(), f".scaleplex-port-{number}.lock").open("w")  # noqa: SIM115 - the lock's life
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock.fileno()).st_ino != os.stat(lock.name).st_ino:
+                raise BlockingIOError  # its last holder let go after this one had opened it: it keeps nobody out
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("127.0.0.1", number))

@@ -6,8 +6,9 @@ import subprocess
 import time
 import uuid
 
+from scaleplex.demo.processes import take_port
 from tests.bench.figures import Figure, median
-from tests.bench.stand import Stand, free_port, running
+from tests.bench.stand import Stand, running
 
 GONE_GOAL_MS = 1000.0
 LOCAL_GOAL_MS = 300.0
@@ -34,7 +35,8 @@ def kill(stand: Stand, rounds: int) -> list[Figure]:
 
 def everything_down(stand: Stand, rounds: int) -> list[Figure]:
     """Run jobs with neither orchestrator nor worker there; the real transcoder is a program that ends at once."""
-    dead = [f"http://127.0.0.1:{free_port()}" for _ in range(4)]
+    ports = [take_port() for _ in range(4)]
+    dead = [port.url for port in ports]
     before = (stand.root / "shim.env").read_text()
     stand.configure(orchestrators=",".join(dead[:2]), workers_list=",".join(dead[2:]), relay_url=dead[0])
     took = []
@@ -45,6 +47,8 @@ def everything_down(stand: Stand, rounds: int) -> list[Figure]:
         subprocess.run([str(stand.shim), *args], cwd=directory, env={}, check=True)
         took.append((time.monotonic_ns() - begun) / 1e6)
     (stand.root / "shim.env").write_text(before)
+    for port in ports:
+        port.release()
     return [
         Figure("everything down -> real transcoder has run, median", median(took), "ms", note=f"of {rounds}"),
         Figure("everything down -> real transcoder has run, worst", max(took), "ms", LOCAL_GOAL_MS),

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from scaleplex.demo.processes import Port, take_port
 from scaleplex.shim.stub import stub
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -103,6 +104,7 @@ class Stand:
         self.plex = Plex()
         self.services: dict[str, int] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._ports: list[Port] = []
         self._started: list[Started] = []
         for name in ("run/jobs", "media", "transcode/Transcode/Sessions", "state", "bin"):
             (self.root / name).mkdir(parents=True)
@@ -134,7 +136,8 @@ class Stand:
         return self
 
     def _start(self) -> None:
-        worker, relay, orchestrator = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
+        self._ports = [take_port() for _ in range(3)]
+        worker, relay, orchestrator = (port.url for port in self._ports)
         self._serve(
             "worker",
             worker,
@@ -168,6 +171,8 @@ class Stand:
         self.plex.shutdown()
         self.plex.server_close()
         self._journal.close()
+        for port in self._ports:
+            port.release()
         shutil.rmtree(self.root)
 
     def _serve(self, name: str, url: str, **settings: str) -> None:
@@ -271,13 +276,6 @@ def wait_gone(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
             raise RuntimeError(f"process {pid} outlived its shim by {READY_SECONDS} s")
         time.sleep(0.001)
-
-
-def free_port() -> int:
-    """Return a TCP port of loopback nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until_ready(url: str) -> None:

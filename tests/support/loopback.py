@@ -1,9 +1,11 @@
 """An HTTP server on loopback that can be pulled like a plug: the base of the fakes."""
 
 import contextlib
+import os
 import socket
 import socketserver
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler
 
@@ -14,7 +16,12 @@ class LoopbackServer(ABC):
     def __init__(self, port: int = 0) -> None:
         self.connections: set[socket.socket] = set()
         self._server: socketserver.ThreadingTCPServer | None = None
-        self.port = port
+        # Keeps the port while nobody listens: a socket that is only bound refuses connections and keeps others out.
+        with socket.socket() as keeper:
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            keeper.bind(("127.0.0.1", port))
+            self.port: int = keeper.getsockname()[1]
+            weakref.finalize(self, os.close, keeper.detach())
         self.up()
 
     @property
@@ -28,7 +35,6 @@ class LoopbackServer(ABC):
     def up(self) -> None:
         """Listen, on the same port as before."""
         self._server = _Server(("127.0.0.1", self.port), _handler(self))
-        self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def down(self) -> None:

@@ -1,4 +1,5 @@
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def dead_url() -> str:
-    """Return a URL where nobody listens."""
-    server = Server()
-    server.close()
-    return server.url
+def dead_url() -> Iterator[str]:
+    """Return a URL where nobody listens, and nobody else begins to: a socket that is only bound refuses connections."""
+    with socket.socket() as keeper:
+        keeper.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{keeper.getsockname()[1]}"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from scaleplex.demo.processes import take_port
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import wall_clock_ms
 from tests.support.signing import sign
@@ -193,7 +194,8 @@ class Worker:
         for name in ("media", "state", "transcode/Transcode/Sessions"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         (self.root / "secret").write_bytes(self.secret or b"")
-        self.port = free_port()
+        self._taken = take_port()
+        self.port = self._taken.number
         self.start()
 
     @property
@@ -256,6 +258,7 @@ class Worker:
             self.process.wait(10)
         for stream in self.streams:
             stream.vanish()
+        self._taken.release()
 
     def sign(self, method: str, target: str, body: bytes, secret: bytes = SECRET, time_ms: int | None = None) -> str:
         """Return a signature."""
@@ -348,13 +351,6 @@ def make_job(
 def plex_url(session: str, job: str, what: str) -> str:
     """Return a callback URL as PMS writes it."""
     return f"http://127.0.0.1:32400/video/:/transcode/session/{session}/{job}/{what}"
-
-
-def free_port() -> int:
-    """Return a port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def alive(pid: object) -> bool:
