@@ -18,7 +18,7 @@ One class for each thing an operator or a caller does differently::
     │   └── LocalOnly        no worker can: the Plex host's own transcoder has to
     ├── UpstreamError 502    the server behind this one did not answer as it should
     └── Busy         503     try another worker
-        ├── Full, Starting, Draining
+        ├── Full, Starting, Draining, StorageHung
         └── NoWorker         the orchestrator has nobody to offer
 """
 
@@ -146,6 +146,10 @@ class Starting(Busy):
 
 class Draining(Busy):
     code = "draining"
+
+
+class StorageHung(Busy):
+    code = "storage-hung"
 
 
 class NoWorker(Busy):

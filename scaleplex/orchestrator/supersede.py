@@ -67,7 +67,7 @@ class Superseder:
             answer = session.request(
                 "POST",
                 f"{job.worker}/task/{job.job}/kill",
-                json={"reason": "superseded"},
+                json={"reason": "superseded", "attempt": job.attempt},
                 connect_seconds=CONNECT_SECONDS,
                 read_seconds=READ_SECONDS,
             )

@@ -5,10 +5,9 @@ import select
 import time
 
 from scaleplex.protocol import wire
-from scaleplex.shim import http, journal
+from scaleplex.shim import http, journal, listing
 
 TICK_MS = 200
-LISTING_SECONDS = 60.0
 SEND_SECONDS = 2.0
 RECEIVE_BYTES = 1 << 16
 
@@ -43,9 +42,7 @@ class Playback:
         self._log = log
         self._accepted = False
         self._silence_seconds = silence_seconds
-        self._announced = False
-        self._next_listing = 0.0
-        self._last_listing = time.monotonic() + LISTING_SECONDS
+        self._listing = listing.Listing(time.monotonic())
 
     def run(self, worker: str, task: bytes, secret: bytes, connect_seconds: float) -> Outcome:
         """Deliver the task and play its output back."""
@@ -82,7 +79,7 @@ class Playback:
             while not response.done:
                 readable = poll.poll(TICK_MS)
                 now = time.monotonic()
-                self._refresh_directory(now)
+                self._listing.refresh(now)
                 if not readable:
                     if now - heard > self._silence_seconds:
                         return Outcome(LOST, "silent", f"nothing came for {self._silence_seconds:g} s")
@@ -127,24 +124,10 @@ class Playback:
         if not isinstance(info, dict):
             return
         if info.get("event") == "announced":
-            self._announced = True
+            self._listing.stop()
         elif info.get("event") == "spawned":
             pid, moment = str(info.get("pid")), str(info.get("monotonic_ns"))
             self._log.line(f"ffmpeg is process {pid} there", journal.INFO, worker_pid=pid, worker_monotonic_ns=moment)
-
-    def _refresh_directory(self, now: float) -> None:
-        """List the session directory, so that NFS drops what it remembers of files that did not exist yet.
-
-        The listing revalidates the directory; asking for a name could plant the very answer it shall remove. Once the
-        first segments are served the relay's own look before each announcement is enough.
-        """
-        if self._announced or now < self._next_listing or now > self._last_listing:
-            return
-        self._next_listing = now + TICK_MS / 1000
-        try:
-            posix.listdir(".")
-        except OSError:
-            pass  # PMS may have removed it already
 
 
 def ended(payload: bytes) -> Outcome:

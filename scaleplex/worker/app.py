@@ -27,6 +27,7 @@ from scaleplex.worker.probe import Prober
 from scaleplex.worker.registration import Registrar
 from scaleplex.worker.relay_client import RelayClient, Transport
 from scaleplex.worker.runner import Runner
+from scaleplex.worker.storage import Storage
 from scaleplex.worker.supervisor import Supervisor
 from scaleplex.worker.warmup import WarmUp
 
@@ -42,6 +43,7 @@ class Worker:
     warm_up: WarmUp
     registrar: Registrar
     listener: Listener
+    storage: Storage
 
 
 def build(
@@ -65,8 +67,12 @@ def build(
         metrics.leftovers.add()
         log.warning("ended a process of an earlier life", cwd=cwd)
     warm_up = WarmUp(config, lambda problem: log.warning("not ready", detail=problem), partial(_log_equipment, log))
+    storage = Storage(config.transcode_root, on_change=partial(_log_storage, log, config))
     supervisor = Supervisor(
-        max_sessions=config.max_sessions, why_not_ready=lambda: warm_up.problem, log=log, metrics=metrics
+        max_sessions=config.max_sessions,
+        why_not_ready=lambda: storage.problem or warm_up.problem,
+        log=log,
+        metrics=metrics,
     )
     prober = Prober(config.ffprobe)
     listener = Listener()
@@ -79,7 +85,13 @@ def build(
         config=config,
         equipment=lambda: warm_up.equipment,
         preparer=Preparer(
-            config, lambda: warm_up.equipment, prober, site, listener.base, partial(giveup.report, metrics, log)
+            config,
+            lambda: warm_up.equipment,
+            prober,
+            site,
+            listener.base,
+            partial(giveup.report, metrics, log),
+            storage,
         ),
         prober=prober,
         supervisor=supervisor,
@@ -89,11 +101,12 @@ def build(
         listener=listener,
         log=log,
         capture=Capture.of(config, lambda why: log.warning("command line not captured", detail=why)),
+        storage=storage,
     )
     capability = CapabilitySource(config.name, config.max_sessions, supervisor, warm_up)
 
     def why_not_ready() -> str | None:
-        return "The worker is draining." if supervisor.state == "draining" else warm_up.problem
+        return "The worker is draining." if supervisor.state == "draining" else storage.problem or warm_up.problem
 
     app = make_app(
         log=log,
@@ -104,13 +117,15 @@ def build(
     )
     add_routes(app, runner, supervisor, capability, secret)
     doctor.add_routes(app, config, secret)
-    return Worker(
-        app,
-        supervisor,
-        warm_up,
-        Registrar(config.orchestrators, config.advertise_url, capability, secret, log),
-        listener,
-    )
+    registrar = Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
+    return Worker(app, supervisor, warm_up, registrar, listener, storage)
+
+
+def _log_storage(log: Log, config: WorkerConfig, problem: str | None) -> None:
+    if problem is None:
+        log.info("the transcode directory answers again", path=config.transcode_root)
+    else:
+        log.warning("the transcode directory hangs", detail=problem)
 
 
 def _log_equipment(log: Log, found: Equipment) -> None:
@@ -158,6 +173,7 @@ class Service:
         """End the running streams so that their shims go on elsewhere; returns at once (called by a signal handler)."""
         self._worker.registrar.stop()
         self._worker.warm_up.stop()
+        self._worker.storage.stop()
         threading.Thread(target=self._worker.supervisor.drain, kwargs={"end_running": True}, daemon=True).start()
 
 
@@ -177,5 +193,6 @@ def create(environ: Mapping[str, str] = os.environ) -> Service:
     else:
         worker.warm_up.problem = None
     worker.registrar.start()
+    worker.storage.watch()
     log.info("worker started", bind=config.bind, worker=config.name, max_sessions=config.max_sessions)
     return Service(worker)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaleplex.worker.playback import remove_staged
+from scaleplex.worker.staged import remove_staged, staged_files
 
 DIRECTORY = "running"
 GONE_SECONDS = 3.0
@@ -56,7 +56,7 @@ class PidFiles:
             self._path(job, attempt).unlink()
 
     def clear(self) -> list[str]:
-        """End every process an earlier life left, remove what it had staged and all files; return their cwd."""
+        """End every process an earlier life left and remove what it had staged; return their directories."""
         ended: list[str] = []
         for path in sorted(self.directory.glob("*.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):
@@ -66,9 +66,10 @@ class PidFiles:
                 if here and content["owner_ticks"] == start_ticks(int(content["owner"])):
                     continue
                 if here and content["start_ticks"] == start_ticks(pid):
+                    staged = staged_files(pid)
                     end_group(pid)
+                    remove_staged(staged)
                     ended.append(cwd)
-                remove_staged(cwd)
             with suppress(OSError):
                 path.unlink()
         return ended

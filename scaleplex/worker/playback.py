@@ -15,7 +15,6 @@ ffmpeg's pipes are left alone until they are gone. A shim whose host acknowledge
 as gone (TCP_USER_TIMEOUT), which is also what ends ffmpeg when the Plex host lost power.
 """
 
-import os
 import re
 import select
 import signal
@@ -23,11 +22,15 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 
+from scaleplex.common.errors import StorageHung
 from scaleplex.protocol import wire
 from scaleplex.worker import process, progress, session
 from scaleplex.worker.reports import LONGEST_END_SECONDS, Told
 from scaleplex.worker.session import Action, Event, Exit, State
+from scaleplex.worker.staged import Staged, remove_staged, staged_files
+from scaleplex.worker.storage import Storage
 from scaleplex.worker.task import Task
 
 CHUNK_BYTES = 4096  # small enough that a socket that polls as writable takes it without waiting
@@ -37,7 +40,8 @@ SIGNED_URL = re.compile(r"/cb/\d+/[0-9a-f]+")  # ffmpeg names the URL it could n
 LINE_MAX_BYTES = 4096
 USER_TIMEOUT_MS = 8_000  # noticed within two seconds more: a heartbeat has to be on its way first
 FINAL_REPORT_SECONDS = LONGEST_END_SECONDS + 1.0  # more than the senders take
-REAP_SECONDS = 5.0
+REAP_SECONDS = 5.0  # from SIGKILL to giving a process up
+CLEAN_SECONDS = 2.0
 ENOSPC_STATUS = 228  # ffmpeg leaves with the low byte of -ENOSPC
 
 
@@ -56,6 +60,7 @@ class Playback:
         backend: str,
         shim: socket.socket | None,
         grace_seconds: float,
+        storage: Storage,
         on_spawned: Callable[[Task], None],
         on_throttle: Callable[[Task], None],
         on_end: Callable[[Task, Exit], None],
@@ -66,6 +71,7 @@ class Playback:
         self._backend = backend
         self._shim = shim
         self._grace_seconds = grace_seconds
+        self._storage = storage
         self._on_spawned = on_spawned
         self._on_throttle = on_throttle
         self._on_end = on_end
@@ -80,6 +86,8 @@ class Playback:
         self._seen_progress = False
         self._told_announced = False
         self._grace_at: float | None = None
+        self._given_up_at: float | None = None
+        self._staged: set[Staged] = set()
         self._final_at: float | None = None
         self._beat_at = time.monotonic() + wire.HEARTBEAT_SECONDS
         self._shim_here = True
@@ -153,6 +161,9 @@ class Playback:
         if self._grace_at is not None and now >= self._grace_at:
             self._grace_at = None
             self._feed(Event.GRACE_OVER)
+        if self._given_up_at is not None and now >= self._given_up_at:
+            self._given_up_at = None
+            self._feed(Event.EXITED)  # killed, and still there: a hung file system or driver keeps it, not the slot
         if self._final_at is not None and (self._reports.done or now >= self._final_at or not self._shim_here):
             self._final_at = None
             self._feed(Event.EXITED)
@@ -162,7 +173,7 @@ class Playback:
                 self._frame(wire.HEARTBEAT, b"")
 
     def _timeout_ms(self) -> int:
-        moments = [self._beat_at, *(at for at in (self._grace_at, self._final_at) if at is not None)]
+        moments = [self._beat_at, *(at for at in (self._grace_at, self._given_up_at, self._final_at) if at is not None)]
         return max(0, int((min(moments) - time.monotonic()) * 1000) + 1)
 
     def _choose_pipes(self) -> None:
@@ -206,8 +217,11 @@ class Playback:
         if action is Action.ANNOUNCE and child is not None:
             self._announce(child)
         elif action is Action.KILL and child is not None:
+            self._note_staged(child)
             child.signal_group(signal.SIGKILL)
+            self._given_up_at = self._given_up_at or time.monotonic() + REAP_SECONDS
         elif action is Action.TERMINATE and child is not None:
+            self._note_staged(child)
             child.signal_group(signal.SIGTERM)
         elif action is Action.ARM_GRACE:
             self._grace_at = time.monotonic() + self._grace_seconds
@@ -335,17 +349,23 @@ class Playback:
             stop_detail=self._task.stop_detail,
         )
 
+    def _note_staged(self, child: process.Child) -> None:
+        if self._task.stopped_by in session.DIRECTORY_LIVES_ON:
+            self._staged |= staged_files(child.pid)
+
     def _clean_staged(self) -> None:
         """Remove segments a killed ffmpeg had begun, where the directory lives on for another attempt."""
-        if self._child is not None and self._task.stopped_by in session.DIRECTORY_LIVES_ON:
-            remove_staged(self._task.prepared.cwd)
+        staged = self._staged
+        if staged:
+            with suppress(StorageHung):  # else it is litter in a directory nobody can reach
+                self._storage.run(lambda: remove_staged(staged), CLEAN_SECONDS, self._task.prepared.cwd)
 
     def _clean_up(self) -> None:
         """Make sure that nothing of the task is left; runs once, on every way out."""
         child, self._child = self._child, None
         if child is not None:
             if self._ended is None:
-                self._ended = child.kill_and_wait(REAP_SECONDS)
+                self._ended = child.kill_and_wait(REAP_SECONDS if self._exit is None else 0)
             child.close()
         if not self._task.ended.is_set():
             if self._exit is None:
@@ -355,20 +375,6 @@ class Playback:
             self._reports.abort()
             self._task.finish()
             self._on_end(self._task, self._exit)
-
-
-def remove_staged(directory: str) -> int:
-    """Remove files ffmpeg stages under ``*.tmp`` until they are complete; return how many."""
-    removed = 0
-    try:
-        with os.scandir(directory) as entries:
-            names = [entry.path for entry in entries if entry.name.endswith(".tmp")]
-        for name in names:
-            os.unlink(name)
-            removed += 1
-    except OSError:
-        pass
-    return removed
 
 
 def _hung_up(shim: socket.socket) -> bool:

@@ -28,11 +28,13 @@ from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.probe import FileFacts, Prober, source
 from scaleplex.worker.progress import LEVELS
+from scaleplex.worker.storage import Storage
 from scaleplex.worker.task import Prepared
 
 T = TypeVar("T")
 APPEAR_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.1
+STORAGE_SECONDS = 7.0  # a disk that spins up is in time, and the shim waits for ten seconds
 LOOK_SECONDS = 3.0  # for a disk that has to spin up; then the job is planned from what Plex wrote
 LOCAL_BAIL = "burn:"
 
@@ -45,6 +47,8 @@ class Preparer:
         equipment: what tasks run on, once it is found.
         announce_at: the URL at which ffmpeg announces what it has written, for a job and an attempt.
         gave_up: told of every command line that was not understood, with the reason.
+        storage: where files are looked at, since a mount may hang.
+        storage_seconds: how long that may take.
         appear_seconds: how long a directory made on another host may take to appear here.
     """
 
@@ -54,7 +58,9 @@ class Preparer:
     site: policy.Site
     announce_at: Callable[[str, int], str]
     gave_up: Callable[[TaskRequest, str], None]
+    storage: Storage
     appear_seconds: float = APPEAR_SECONDS
+    storage_seconds: float = STORAGE_SECONDS
 
     def prepare(self, request: TaskRequest) -> Prepared:
         """Return the task ready to run.
@@ -66,14 +72,12 @@ class Preparer:
         policy.check_size((request.cwd, *request.args))
         _check_callback_base(request)
         command = argv.parse(request.args)
-        cwd = self._session_directory(request.cwd)
-        resolved = {path: os.path.realpath(os.path.join(cwd, path)) for path in policy.named_paths(command)}
-        policy.check_command(
-            command, session=request.session, job=request.job, cwd=cwd, resolved=resolved, site=self.site
+        cwd, inputs, known = self.storage.run(
+            lambda: self._locate(request, command), self.storage_seconds, f"{request.cwd[:200]} or an input"
         )
-        inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
         options = [_probe_options(file) for file in command.inputs]
-        translation = self._translate(request, command, self._look(command, inputs, options))
+        self._look(command, inputs, options, known)
+        translation = self._translate(request, command, known)
         return Prepared(
             argv=translation.argv,
             env=policy.child_environment(translation.env),
@@ -87,15 +91,28 @@ class Preparer:
             inputs=tuple(zip(inputs, options, strict=True)),
         )
 
+    def _locate(self, request: TaskRequest, command: argv.Command) -> tuple[str, list[str], list[FileFacts | None]]:
+        """Return directory, inputs and what is remembered of them; everything that needs a file server is in here."""
+        cwd = self._session_directory(request.cwd)
+        resolved = {path: os.path.realpath(os.path.join(cwd, path)) for path in policy.named_paths(command)}
+        policy.check_command(
+            command, session=request.session, job=request.job, cwd=cwd, resolved=resolved, site=self.site
+        )
+        inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
+        return cwd, inputs, [self.prober.known(path) for path in inputs]
+
     def _look(
-        self, command: argv.Command, inputs: Sequence[str], options: Sequence[Sequence[str]]
-    ) -> list[FileFacts | None]:
-        known = [self.prober.known(path) for path in inputs]
+        self,
+        command: argv.Command,
+        inputs: Sequence[str],
+        options: Sequence[Sequence[str]],
+        known: list[FileFacts | None],
+    ) -> None:
+        """Look at the first input now where the translation depends on it."""
         equipment = self.equipment()
         if inputs and (equipment.backend != "sw" or _tone_maps(command)):
             frames = equipment.hardware.tonemap == "vaapi"
             known[0] = self.prober.probe(inputs[0], options[0], LOOK_SECONDS, frames=frames)
-        return known
 
     def _translate(self, request: TaskRequest, command: argv.Command, known: Sequence[FileFacts | None]) -> Translation:
         equipment = self.equipment()

@@ -79,10 +79,13 @@ class Kill:
         self._supervisor = supervisor
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, job: str) -> None:
-        reason = json_body(req).get("reason") if cast("bytes", req.context.body) else None
+        body = json_body(req) if cast("bytes", req.context.body) else {}
+        reason, attempt = body.get("reason"), body.get("attempt")
         if reason is not None and not isinstance(reason, str):
             raise BadField("The field 'reason' must be a string.", "See the protocol page.")
-        self._supervisor.kill(job, reason)
+        if attempt is not None and type(attempt) is not int:
+            raise BadField("The field 'attempt' must be a whole number.", "See the protocol page.")
+        self._supervisor.kill(job, reason, attempt)
         resp.status = falcon.HTTP_204
 
 

@@ -5,17 +5,17 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scaleplex.common.errors import ScaleplexError
+from scaleplex.common.errors import ScaleplexError, StorageHung
 from scaleplex.common.log import Log
 from scaleplex.protocol import wire
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator.labels import kind as label_kind
-from scaleplex.worker import command, process
+from scaleplex.worker import command, playback, process
 from scaleplex.worker.announcer import Announcer
 from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.equipment import Equipment
-from scaleplex.worker.leftovers import PidFiles
+from scaleplex.worker.leftovers import PidFiles, start_ticks
 from scaleplex.worker.listener import Listener
 from scaleplex.worker.metrics import WorkerMetrics
 from scaleplex.worker.playback import Playback
@@ -26,6 +26,7 @@ from scaleplex.worker.relay_client import Transport
 from scaleplex.worker.reporter import Job, NoReports, Probed, Reporter
 from scaleplex.worker.reports import Progress, Told
 from scaleplex.worker.session import Claim, Event, Exit
+from scaleplex.worker.storage import Storage
 from scaleplex.worker.supervisor import Supervisor
 from scaleplex.worker.task import Prepared, Task
 
@@ -51,6 +52,7 @@ class Runner:
     listener: Listener
     log: Log
     capture: Capture
+    storage: Storage
 
     def start(self, request: TaskRequest, shim: socket.socket | None, received: float) -> Playback:
         """Return the stream of a new task; ffmpeg starts when it is iterated.
@@ -83,6 +85,7 @@ class Runner:
             backend=self.equipment().backend,
             shim=shim,
             grace_seconds=self.config.stop_grace_seconds,
+            storage=self.storage,
             on_spawned=self._spawned,
             on_throttle=self.supervisor.throttled,
             on_end=self._ended,
@@ -108,10 +111,21 @@ class Runner:
 
     def _ended(self, task: Task, exit_: Exit) -> None:
         self.listener.disconnect(task.claim.job, task.claim.attempt)
-        self.pid_files.remove(task.claim.job, task.claim.attempt)
-        # A directory PMS is deleting is left alone.
-        segments = None if task.stopped_by is Event.SHIM_GONE else count_segments(task.prepared.cwd)
-        self.supervisor.ended(task, exit_, segments)
+        # A process that even SIGKILL does not end is left to the next life of the worker.
+        if task.watch.pid is None or start_ticks(task.watch.pid) is None:
+            self.pid_files.remove(task.claim.job, task.claim.attempt)
+        self.supervisor.release(task)
+        self.supervisor.ended(task, exit_, self._segments(task))
+
+    def _segments(self, task: Task) -> int | None:
+        if task.stopped_by is Event.SHIM_GONE:
+            return None  # PMS is deleting the directory
+        try:
+            return self.storage.run(
+                lambda: count_segments(task.prepared.cwd), playback.CLEAN_SECONDS, task.prepared.cwd
+            )
+        except StorageHung:
+            return None
 
     def _told(self, task: Task) -> Told:
         told = Told(self._progress(task))

@@ -18,6 +18,7 @@ from scaleplex.worker.session import STOPPED, Claim, Event, Exit
 from scaleplex.worker.task import Task
 
 REMEMBERED_JOBS = 1024
+EVERY_ATTEMPT = 1 << 30  # more than any job has
 REASON = re.compile(r"[a-z-]{1,32}", re.ASCII)
 MAKE_ROOM_SECONDS = 4.0
 
@@ -41,7 +42,7 @@ class Supervisor:
         self._make_room_seconds = make_room_seconds
         self._lock = threading.Lock()
         self._tasks: dict[tuple[str, int], Task] = {}
-        self._superseded: OrderedDict[str, None] = OrderedDict()
+        self._superseded: OrderedDict[str, int] = OrderedDict()  # job -> last attempt that must not come back
         self._draining = False
         metrics.capacity.set(max_sessions)
         metrics.all.before_render(self._gauge)
@@ -78,7 +79,9 @@ class Supervisor:
                 )
             self._tasks[(task.claim.job, task.claim.attempt)] = task
             for old in before:
-                self._remember(old.claim, task.claim)
+                # A later attempt of the same job may still come.
+                if old.claim.job != task.claim.job:
+                    self._remember(old.claim.job, EVERY_ATTEMPT)
         for old in before:
             old.post(Event.SUPERSEDED)
         self._wait_for(before, task)
@@ -98,18 +101,19 @@ class Supervisor:
         return [t for t in self._tasks.values() if (t.claim.session, t.claim.kind) == (claim.session, claim.kind)]
 
     def _refuse_older(self, claim: Claim, before: list[Task]) -> None:
-        if claim.job in self._superseded or any(session.is_older(claim, old.claim) for old in before):
+        gone = claim.attempt <= self._superseded.get(claim.job, 0)
+        if gone or any(session.is_older(claim, old.claim) for old in before):
             raise Superseded(
                 f"A newer job or attempt of session {claim.session} has taken over from {claim.job}.",
                 "Nothing to do: PMS has replaced it.",
             )
 
-    def _remember(self, old: Claim, new: Claim | None) -> None:
-        """Note a job that must not come back; a later attempt of the same job may."""
-        if new is None or new.job != old.job:
-            self._superseded[old.job] = None
-            while len(self._superseded) > REMEMBERED_JOBS:
-                self._superseded.popitem(last=False)
+    def _remember(self, job: str, attempt: int) -> None:
+        """Note that a job must not come back, up to an attempt."""
+        self._superseded[job] = max(attempt, self._superseded.get(job, 0))
+        self._superseded.move_to_end(job)
+        while len(self._superseded) > REMEMBERED_JOBS:
+            self._superseded.popitem(last=False)
 
     # --- ending -----------------------------------------------------------------------------------------------------
 
@@ -172,23 +176,28 @@ class Supervisor:
         """Count a task that was not taken."""
         self._metrics.refused.add(error=error.code)
 
-    def kill(self, job: str, reason: str | None = None) -> None:
-        """End every attempt of a job.
+    def kill(self, job: str, reason: str | None = None, attempt: int | None = None) -> None:
+        """End a job, or one attempt of it.
 
         Args:
             reason: ``superseded`` when a newer job of the session runs elsewhere; anything else is an operator's kill.
+            attempt: the attempt that is meant; None for every one.
 
         Raises:
-            NotFound: the job does not run here.
+            NotFound: the job, or this attempt of it, does not run here.
         """
         event = Event.SUPERSEDED if reason == "superseded" else Event.KILL
         with self._lock:
-            found = [task for task in self._tasks.values() if task.claim.job == job]
-            if event is Event.SUPERSEDED:
-                for task in found:
-                    self._remember(task.claim, None)
+            found = [
+                task
+                for task in self._tasks.values()
+                if task.claim.job == job and (attempt is None or task.claim.attempt == attempt)
+            ]
+            if found and event is Event.SUPERSEDED:
+                self._remember(job, EVERY_ATTEMPT if attempt is None else attempt)
         if not found:
-            raise NotFound(f"The job {job[:64]} does not run here.", "`scaleplex status` shows what runs where.")
+            what = f"job {job[:64]}" if attempt is None else f"attempt {attempt} of job {job[:64]}"
+            raise NotFound(f"The {what} does not run here.", "`scaleplex status` shows what runs where.")
         for task in found:
             task.post(event)
 

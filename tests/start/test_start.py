@@ -20,7 +20,18 @@ OURS = {
     "scaleplex.shim",
     *(
         f"scaleplex.shim.{name}"
-        for name in ("classify", "config", "fallback", "http", "jobfile", "journal", "main", "placement", "playback")
+        for name in (
+            "classify",
+            "config",
+            "fallback",
+            "http",
+            "jobfile",
+            "journal",
+            "listing",
+            "main",
+            "placement",
+            "playback",
+        )
     ),
 }
 # C modules, and what 3.13 and newer load themselves to run a script.

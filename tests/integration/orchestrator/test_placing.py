@@ -141,7 +141,7 @@ def test_a_newer_job_of_a_session_ends_the_older_one_wherever_it_runs_and_no_oth
     until(lambda: len(fleet.service.request("GET", "/sessions").json["sessions"]) == 4)  # type: ignore[arg-type]
     assert fleet.place("s1", "job-new").status == 200
     until(lambda: bool(old.kills))
-    assert old.kills == [("job-old", {"reason": "superseded"})]
+    assert old.kills == [("job-old", {"reason": "superseded", "attempt": 1})]
     time.sleep(0.3)
     assert other.kills == []
     assert len(old.kills) == 1

@@ -37,7 +37,7 @@ def main():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with open("environment", "w") as file:
         file.write("\n".join(f"{name}={value}" for name, value in sorted(os.environ.items())))
-    open("chunk-stream0-00001.m4s.tmp", "w").close()
+    staged = open("chunk-stream0-00001.m4s.tmp", "w")  # noqa: F841, SIM115 - held open, as ffmpeg does
     if WORD == "exit":
         print("[error] it went wrong", file=sys.stderr)
         sys.exit(int(VALUE))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,33 @@ def test_the_orchestrator_kills_a_job_that_was_replaced_elsewhere(worker: Worker
     assert job.post(attempt=1).error() == "superseded"
 
 
+def test_a_kill_can_mean_one_attempt(worker: Worker, fake_job: MakeJob) -> None:
+    job = fake_job(worker, "deaf", attempt=2)
+    stream = job.post()
+    stream.spawned()
+    for attempt, status in ((1, 404), (3, 404), ("2", 400), (True, 400), (2.0, 400), (2, 204)):
+        body = json.dumps({"reason": "superseded", "attempt": attempt}).encode()
+        assert worker.ask("POST", f"/task/{job.job}/kill", body)[0] == status, attempt
+    assert stream.exit()["reason"] == "superseded"
+    assert job.post().error() == "superseded"
+    later = replace(job, attempt=3).post()
+    later.spawned()
+    later.vanish()
+
+
+def test_an_attempt_that_ends_leaves_what_another_one_stages(worker: Worker, fake_job: MakeJob) -> None:
+    job = fake_job(worker, "deaf")
+    stream = job.post()
+    pid_of(stream)
+    wait_for(lambda: (job.cwd / "chunk-stream0-00001.m4s.tmp").exists())
+    (job.cwd / "chunk-stream0-00001.m4s.tmp").unlink()
+    for name in ("chunk-stream0-00001.m4s.tmp", "chunk-stream1-00001.m4s.tmp"):  # as another worker would
+        (job.cwd / name).touch()
+    os.kill(worker.process.pid, signal.SIGTERM)
+    assert stream.exit()["reason"] == "draining"
+    assert len(list(job.cwd.glob("*.tmp"))) == 2
+
+
 def test_a_draining_worker_lets_running_tasks_end_and_takes_no_new_ones(worker: Worker, fake_job: MakeJob) -> None:
     stream = fake_job(worker, "run-4").post()
     stream.spawned()
@@ -291,10 +319,12 @@ def test_a_restart_ends_what_an_earlier_life_left_and_spares_what_only_has_its_n
 ) -> None:
     job = fake_job(worker, "run")
     worker.kill_hard()
-    left = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    staging = "exec 3>chunk-stream0-00007.m4s.tmp; exec sleep 60"
+    left = subprocess.Popen(["sh", "-c", staging], start_new_session=True, cwd=job.cwd)
+    wait_for(lambda: (job.cwd / "chunk-stream0-00007.m4s.tmp").exists())
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    (job.cwd / "chunk-stream0-00007.m4s.tmp").touch()
-    (job.cwd / "chunk-stream0-00006.m4s").touch()
+    for name in ("chunk-stream0-00006.m4s", "chunk-stream1-00007.m4s.tmp"):  # the second is another worker's
+        (job.cwd / name).touch()
     directory = worker.root / "state/running"
     ticks = start_ticks(stranger.pid)
     assert ticks is not None
@@ -308,7 +338,7 @@ def test_a_restart_ends_what_an_earlier_life_left_and_spares_what_only_has_its_n
         assert left.wait(5) == -signal.SIGKILL
         assert stranger.poll() is None
         assert list(directory.iterdir()) == []
-        assert sorted(path.name for path in job.cwd.iterdir()) == ["chunk-stream0-00006.m4s"]
+        assert {path.name for path in job.cwd.iterdir()} == {"chunk-stream0-00006.m4s", "chunk-stream1-00007.m4s.tmp"}
     finally:
         for process in (left, stranger):
             process.kill()

@@ -11,7 +11,6 @@ from scaleplex.common.errors import ConfigError
 from scaleplex.worker import command, process
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.leftovers import PidFiles, start_ticks
-from scaleplex.worker.playback import remove_staged
 from scaleplex.worker.runner import count_segments
 from scaleplex.worker.warmup import Codecs, NotReady, check, read_names
 
@@ -110,14 +109,6 @@ def test_what_belongs_to_a_worker_that_still_runs_is_no_leftover(tmp_path: Path)
     finally:
         child.kill()
         child.wait()
-
-
-def test_staged_files_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("chunk-1.m4s", "chunk-2.m4s.tmp", "temp-0.srt"):
-        (tmp_path / name).touch()
-    assert remove_staged(str(tmp_path)) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["chunk-1.m4s", "temp-0.srt"]
-    assert remove_staged(str(tmp_path / "gone")) == 0
 
 
 def test_segments_are_counted_without_headers_and_staged_files(tmp_path: Path) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from scaleplex.common.config import load
-from scaleplex.common.errors import LocalOnly
+from scaleplex.common.errors import LocalOnly, StorageHung
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Hardware
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.policy import Site
-from scaleplex.worker.prepare import Preparer
+from scaleplex.worker.prepare import STORAGE_SECONDS, Preparer
 from scaleplex.worker.probe import Prober
+from scaleplex.worker.storage import Storage
 from scaleplex.worker.task import Prepared
+from tests.support.hung import HungMount
 
 JOB = "0f0e0d0c-0b0a-4090-8080-706050403020"
 UNTAGGED = {"streams": [{"index": 0, "codec_type": "video", "codec_name": "hevc", "pix_fmt": "yuv420p10le"}]}
@@ -27,7 +29,7 @@ TONE_MAPPED = "[0:0]scale=w=4:h=4[0];[0]format=p010,tonemap=hable[1];[1]format=p
 class Stand:
     """A worker's preparation, with an ffprobe that counts how often it is asked."""
 
-    def __init__(self, room: Path, equipment: Equipment = SOFTWARE) -> None:
+    def __init__(self, room: Path, equipment: Equipment = SOFTWARE, storage_seconds: float = STORAGE_SECONDS) -> None:
         self.session_directory = room / f"transcode/Sessions/plex-transcode-s-{JOB}"
         self.session_directory.mkdir(parents=True)
         self.film = room / "media" / "film.mkv"
@@ -48,6 +50,8 @@ class Stand:
             site,
             lambda job, attempt: f"http://127.0.0.1:9/cb/{attempt}/{'a' * 40}",
             lambda _, reason: self.reasons.append(reason),
+            Storage(room / "transcode"),
+            storage_seconds=storage_seconds,
         )
 
     def prepare(self, *words: str, before: Sequence[str] = ("-codec:0", "hevc")) -> Prepared:
@@ -124,3 +128,11 @@ def test_a_command_for_a_workers_own_hardware_runs_although_it_is_not_understood
 
 def test_a_software_command_that_is_not_understood_runs_on_any_worker(stand: MakeStand) -> None:
     assert stand(NVIDIA).prepare(*encoded("[0:0]yadif[1]", "1")).bail == "filter:yadif"
+
+
+@pytest.mark.parametrize("what", ["session_directory", "media"])
+def test_a_directory_that_hangs_is_a_refusal_and_not_a_thread_that_waits_for_ever(tmp_path: Path, what: str) -> None:
+    stand = Stand(tmp_path, storage_seconds=0.3)
+    path = stand.session_directory if what == "session_directory" else stand.film.parent
+    with HungMount(path), pytest.raises(StorageHung, match="has not answered"):
+        stand.prepare(*encoded(SDR, "1"))

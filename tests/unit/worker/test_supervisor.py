@@ -142,6 +142,20 @@ def test_a_kill_because_of_a_newer_job_elsewhere_is_a_supersede(stand: Stand) ->
         stand.admit("a", "one", attempt=2)
 
 
+def test_a_kill_may_name_an_attempt_and_reaches_only_that(stand: Stand) -> None:
+    task = stand.admit("a", "one", attempt=2)
+    for attempt in (1, 3):
+        with pytest.raises(NotFound, match=f"attempt {attempt} of job one"):
+            stand.supervisor.kill("one", "superseded", attempt)
+    assert task.take_posts() == []
+    stand.supervisor.kill("one", "superseded", 2)
+    assert task.take_posts() == [Event.SUPERSEDED]
+    stand.supervisor.release(task)
+    with pytest.raises(Superseded):
+        stand.admit("a", "one", attempt=2)
+    stand.admit("a", "one", attempt=3)
+
+
 def test_a_drain_by_an_operator_lets_tasks_run_and_one_for_the_exit_ends_them(stand: Stand) -> None:
     task = stand.admit("a")
     stand.supervisor.drain()
