@@ -101,6 +101,8 @@ def json_body(req: falcon.Request) -> dict[str, object]:
         value = json.loads(body)
     except ValueError as exc:
         raise errors.BadJson(f"The body is not JSON: {exc}.", "Send a JSON object in UTF-8.") from exc
+    except RecursionError as exc:
+        raise errors.BadJson("The body is nested too deeply.", "No real request is; look at who sent it.") from exc
     if not isinstance(value, dict):
         raise errors.BadJson(f"The body is a JSON {type(value).__name__}.", "Send a JSON object.")
     return value

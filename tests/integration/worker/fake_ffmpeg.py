@@ -50,6 +50,14 @@ def main():
         sys.stdout.buffer.write(bytes(range(256)) * int(VALUE))
         sys.stdout.flush()
         print("a line on stderr", file=sys.stderr)
+    if WORD == "steady":
+        number = 0
+        while not os.path.exists("enough"):
+            os.write(1, b"%07d\n" % number)
+            number += 1
+            time.sleep(0.01)
+        block(fd, 1.0, "end")
+        return 0
     if WORD == "short":
         block(fd, 1.0, "end")
         return 0
