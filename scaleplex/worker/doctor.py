@@ -6,6 +6,8 @@ asked for a job nobody runs (``protocol.relay_probe``), which is less than any t
 
 import itertools
 import os
+import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import falcon
@@ -21,12 +23,15 @@ from scaleplex.worker.config import WorkerConfig
 
 HINT = "See docs/reference/protocol."
 FILES_MOST = 1000
+FILMS_MOST = 64
+PATH_MAX_BYTES = 4096
 
 
 def add_routes(app: falcon.App[falcon.Request, falcon.Response], config: WorkerConfig, secret: Secret | None) -> None:
     """Add the doctor's questions to a worker."""
     app.add_route("/doctor/storage", Storage(config))
     app.add_route("/doctor/marker", Markers(config.transcode_root))
+    app.add_route("/doctor/films", Films(config.media_roots))
     app.add_route("/doctor/relay", RelayView(secret))
 
 
@@ -76,6 +81,24 @@ class Markers:
         resp.status = falcon.HTTP_204
 
 
+class Films:
+    """``POST /doctor/films`` with ``films``, a list of paths: whether this worker sees each, its size, if it opens.
+
+    Only files below the media directories are looked at, wherever links lead: for every other path the answer is that
+    of one that is absent. A task may read the same files, so this tells nobody more.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = roots
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        films = json_body(req).get("films")
+        if not isinstance(films, list) or len(films) > FILMS_MOST or not all(map(_is_path, films)):
+            raise BadField(f"The field 'films' must be a list of up to {FILMS_MOST} absolute paths.", HINT)
+        roots = [os.path.realpath(root) for root in self._roots]
+        resp.media = {"films": [film(path, roots) for path in films]}
+
+
 class RelayView:
     """``POST /doctor/relay`` with ``url``: what the relay answers this worker."""
 
@@ -111,6 +134,47 @@ def unreadable(root: Path) -> str | None:
         else:
             return None
     return next((f"{exc.filename}: {exc.strerror}" for exc in failed if isinstance(exc, PermissionError)), None)
+
+
+def film(path: str, roots: Sequence[str]) -> dict[str, object]:
+    """Return what this worker sees of a file.
+
+    Args:
+        roots: resolved media directories; a path that resolves to a place outside them counts as absent.
+    """
+    real = os.path.realpath(path)
+    absent: dict[str, object] = {"seen": False, "size": None, "readable": False}
+    if not any(real.startswith(root.rstrip("/") + "/") for root in roots):
+        return absent
+    try:
+        # Opened without following: what was resolved must not be exchanged for a link meanwhile.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except PermissionError:
+        return _closed_film(real) or absent
+    except OSError:
+        return absent
+    try:
+        status = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return {"seen": True, "size": status.st_size, "readable": True} if stat.S_ISREG(status.st_mode) else absent
+
+
+def _closed_film(real: str) -> dict[str, object] | None:
+    """Return what is known of a file that may not be opened; its directory may hide even that it is there."""
+    try:
+        status = os.lstat(real)
+    except PermissionError:
+        return {"seen": True, "size": None, "readable": False}
+    except OSError:
+        return None
+    return {"seen": True, "size": status.st_size, "readable": False} if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_path(given: object) -> bool:
+    if not isinstance(given, str) or not given.startswith("/") or "\0" in given:
+        return False
+    return len(given.encode("utf-8", "surrogatepass")) <= PATH_MAX_BYTES
 
 
 def _name(given: object) -> str:

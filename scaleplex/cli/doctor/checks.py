@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaleplex.cli.doctor import accounts, diversion, ffmpeg, fleet, gpu, mounts, services, shared, shim, storage
+from scaleplex.cli.doctor import accounts, diversion, ffmpeg, films, fleet, gpu, mounts, services, shared, shim, storage
 from scaleplex.cli.doctor import plex_preferences as preferences
 from scaleplex.cli.doctor.findings import Finding, Skip
 from scaleplex.cli.doctor.host import ORCHESTRATOR_ROLE, PLEX_HOST, WORKER_ROLE, Host, secret_file
@@ -126,6 +126,12 @@ STORAGE = (
     Check(
         "storage.directories", (PLEX_HOST,), "a path that is another directory on a worker, or films it may not read",
         "Mount the same export on both hosts; set scaleplex_worker_groups.", _same_directories,
+    ),
+    Check(
+        "storage.films", (PLEX_HOST,),
+        "films of this host that a worker does not see or may not read: nothing mounted there, or a nested file system"
+        " that is not exported", "Mount it there; crossmnt or nohide in the export.",
+        lambda host: films.compared(host.survey().storages, mounts.read(host.places.mountinfo), host.secret),
     ),
     Check(
         "storage.shared", (PLEX_HOST,),

@@ -25,6 +25,7 @@ def test_the_doctor_is_answered_only_when_it_signs(fleet: Fleet) -> None:
         ("GET", "/doctor/storage"),
         ("GET", f"/doctor/marker?name={new_name()}"),
         ("POST", "/doctor/marker"),
+        ("POST", "/doctor/films"),
         ("DELETE", f"/doctor/marker?name={new_name()}"),
         ("POST", "/doctor/relay"),
     ):
