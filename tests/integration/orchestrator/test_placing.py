@@ -180,6 +180,26 @@ def test_a_placement_takes_little_time(orchestrate: Orchestrate) -> None:
     assert metrics['scaleplex_orchestrator_workers{state="ready"}'] == 4
 
 
+def test_polls_jobs_room_and_kills_are_in_the_metrics(orchestrate: Orchestrate) -> None:
+    fleet = orchestrate(2)
+    here, away = fleet.workers
+    here.run("s1", "job-old")
+    until(lambda: len(fleet.service.request("GET", "/sessions").json["sessions"]) == 1)  # type: ignore[arg-type]
+    metrics = fleet.service.metrics()
+    assert metrics["scaleplex_orchestrator_sessions"] == 1
+    assert metrics["scaleplex_orchestrator_sessions_max"] == 8
+    assert metrics["scaleplex_orchestrator_sessions_free"] == 7
+    assert metrics['scaleplex_orchestrator_polls_total{outcome="answered"}'] >= 2
+    assert metrics['scaleplex_orchestrator_superseded_total{outcome="ended"}'] == 0
+    assert fleet.place("s1", "job-new").status == 200
+    until(lambda: fleet.service.metrics()['scaleplex_orchestrator_superseded_total{outcome="ended"}'] == 1)
+    away.down()
+    fleet.until_state(away.url, "lost")
+    metrics = fleet.service.metrics()
+    assert metrics['scaleplex_orchestrator_polls_total{outcome="failed"}'] >= 1
+    assert metrics["scaleplex_orchestrator_sessions_max"] == 4
+
+
 @pytest.fixture(scope="module")
 def lone(tmp_path_factory: pytest.TempPathFactory):
     from tests.integration.relay.service import Service

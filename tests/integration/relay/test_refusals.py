@@ -63,11 +63,13 @@ def test_a_job_is_gone_as_soon_as_its_shim_is_killed_and_its_file_is_removed(
     relay: Service, plex: FakePlex, job: Job
 ) -> None:
     assert relay.request("PUT", job.target("progress", "progress=1.0")).status == 206
+    swept = relay.metrics()["scaleplex_relay_jobs_swept_total"]
     old = time.time() - 60
     os.utime(job.path, (old, old))
     job.die()
     assert relay.request("PUT", job.target("progress", "progress=2.0")).status == 410
     until(lambda: not job.path.exists())
+    until(lambda: relay.metrics()["scaleplex_relay_jobs_swept_total"] > swept)
     assert relay.request("POST", job.target("manifest"), b"").status == 410
     assert len(plex.of(job.name)) == 1
 

@@ -336,6 +336,7 @@ def test_a_restart_ends_what_an_earlier_life_left_and_spares_what_only_has_its_n
     try:
         worker.start()
         assert left.wait(5) == -signal.SIGKILL
+        assert "scaleplex_worker_leftovers_total 1\n" in worker.ask("GET", "/metrics", auth=None)[1].decode()
         assert stranger.poll() is None
         assert list(directory.iterdir()) == []
         assert {path.name for path in job.cwd.iterdir()} == {"chunk-stream0-00006.m4s", "chunk-stream1-00007.m4s.tmp"}
@@ -434,6 +435,19 @@ def test_a_reason_that_is_no_word_stays_out_of_the_log(worker: Worker, fake_job:
     fake_job(worker, "run-1").post(reason="/media/A Film (2020).mkv").exit()
     assert "reason=unknown" in worker.log()
     assert "A Film" not in worker.log()
+
+
+def test_what_was_done_to_a_task_is_in_the_metrics(worker: Worker, fake_job: MakeJob) -> None:
+    def metrics() -> list[str]:
+        lines = worker.ask("GET", "/metrics", auth=None)[1].decode().splitlines()
+        return [line.removeprefix("scaleplex_worker_") for line in lines]
+
+    for line in ("spawn_seconds_count 0", 'tasks_total{outcome="ended"} 0', 'labels_total{kind="drop"} 0'):
+        assert line in metrics()
+    fake_job(worker, "run-1").post().exit()
+    wait_for(lambda: 'tasks_total{outcome="ended"} 1' in metrics())
+    assert "spawn_seconds_count 1" in metrics()
+    assert 'labels_total{kind="drop"} 0' not in metrics()  # -progressurl and others are no options of ours
 
 
 def test_what_runs_can_be_looked_at(worker: Worker, fake_job: MakeJob) -> None:
