@@ -17,6 +17,7 @@ from scaleplex.worker import doctor, giveup, resources
 from scaleplex.worker.capability import CapabilitySource
 from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.confine import Launcher
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.leftovers import PidFiles
 from scaleplex.worker.listener import Listener
@@ -61,6 +62,7 @@ def build(
     metrics = WorkerMetrics()
     try:
         pid_files = PidFiles.below(config.state_dir)
+        config.home.mkdir(exist_ok=True)
     except OSError as exc:
         raise ConfigError([f"{PREFIX}STATE_DIR={config.state_dir} cannot be used: {exc}"]) from exc
     for cwd in pid_files.clear():
@@ -74,7 +76,9 @@ def build(
         log=log,
         metrics=metrics,
     )
-    prober = Prober(config.ffprobe)
+    launcher = Launcher.beside(config.ffmpeg)
+    _log_box(log, launcher)
+    prober = Prober(config.ffprobe, launcher)
     listener = Listener()
     site = Site(
         transcode_root=os.path.realpath(config.transcode_root),
@@ -102,6 +106,7 @@ def build(
         log=log,
         capture=Capture.of(config, lambda why: log.warning("command line not captured", detail=why)),
         storage=storage,
+        launcher=launcher,
     )
     capability = CapabilitySource(config.name, config.max_sessions, supervisor, warm_up)
 
@@ -116,7 +121,7 @@ def build(
         body_max_bytes=wire.TASK_MAX_BYTES,
     )
     add_routes(app, runner, supervisor, capability, secret)
-    doctor.add_routes(app, config, secret)
+    doctor.add_routes(app, config, secret, launcher)
     registrar = Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
     return Worker(app, supervisor, warm_up, registrar, listener, storage)
 
@@ -142,6 +147,14 @@ def _log_equipment(log: Log, found: Equipment) -> None:
         burn=found.burn,
         against="; ".join(found.against),
     )
+
+
+def _log_box(log: Log, launcher: Launcher) -> None:
+    """Say once whether what reads films is confined."""
+    if launcher.missing is None:
+        log.info("ffmpeg is confined", landlock=launcher.version)
+    else:
+        log.warning("ffmpeg is not confined", detail=launcher.missing)
 
 
 def add_routes(

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scaleplex.ffmpeg import argv
+from scaleplex.worker.policy.options import LIBRARY_FORMATS
 
 # The option of our ffmpeg (patch "fftools: throttle by signal"); SIGUSR1 slows the video down, SIGUSR2 sets it free.
 THROTTLE_OPTION = "throttle_signals"
 # Another one (patch "fftools: progress in timestamps"): progress says where in the film the job is.
 PLACE_OPTION = "progress_timestamps"
 PROGRESS_PERIOD_SECONDS = 0.5
+#: Options of an input, for ffmpeg and ffprobe; behind what Plex gave, so that they are the ones that count.
+INPUT_LIMITS = (("protocol_whitelist", "file"), ("format_whitelist", ",".join(LIBRARY_FORMATS)))
 SILENT_LEVELS = ("quiet", "-8")
 
 
@@ -42,8 +45,9 @@ def for_worker(words: Sequence[str], progress_fd: int) -> list[str]:
 
 
 def _files_only(_: int, file: argv.File) -> argv.File:
-    """Let an input open files only: a film that is really a playlist must not make this host call others."""
-    return replace(file, options=(*file.options, argv.Option("protocol_whitelist", None, "file,crypto,data")))
+    """Let an input open files only, and be what a library holds: a film may be a text that lists other files."""
+    limits = (argv.Option(name, None, value) for name, value in INPUT_LIMITS)
+    return replace(file, options=(*file.options, *limits))
 
 
 def asks_for_silence(words: Sequence[str]) -> bool:

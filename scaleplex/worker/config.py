@@ -118,6 +118,11 @@ class WorkerConfig:
         return self.worker_id or socket.gethostname()
 
     @property
+    def home(self) -> Path:
+        """Where ffmpeg keeps caches; apart from the pid files, which it must not change."""
+        return self.state_dir / "home"
+
+    @property
     def threads(self) -> int:
         """Threads of the HTTP server: one per stream, and some for questions while all streams run."""
         return self.max_sessions + 8

@@ -20,6 +20,7 @@ from scaleplex.common.service import json_body
 from scaleplex.protocol import relay_probe
 from scaleplex.protocol.signing import wall_clock_ms
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.confine import Launcher
 
 HINT = "See docs/reference/protocol."
 FILES_MOST = 1000
@@ -27,9 +28,11 @@ FILMS_MOST = 64
 PATH_MAX_BYTES = 4096
 
 
-def add_routes(app: falcon.App[falcon.Request, falcon.Response], config: WorkerConfig, secret: Secret | None) -> None:
+def add_routes(
+    app: falcon.App[falcon.Request, falcon.Response], config: WorkerConfig, secret: Secret | None, launcher: Launcher
+) -> None:
     """Add the doctor's questions to a worker."""
-    app.add_route("/doctor/storage", Storage(config))
+    app.add_route("/doctor/storage", Storage(config, launcher))
     app.add_route("/doctor/marker", Markers(config.transcode_root))
     app.add_route("/doctor/films", Films(config.media_roots))
     app.add_route("/doctor/relay", RelayView(secret))
@@ -38,14 +41,16 @@ def add_routes(app: falcon.App[falcon.Request, falcon.Response], config: WorkerC
 class Storage:
     """``GET /doctor/storage``: the shared directories as this worker has them, its account and its clock."""
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig, launcher: Launcher) -> None:
         self._config = config
+        self._launcher = launcher
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = {
             "time_ms": wall_clock_ms(),
             "uid": os.geteuid(),
             "gid": os.getegid(),
+            "unconfined": self._launcher.missing,
             "transcode_root": _directory(self._config.transcode_root),
             "media_roots": [{**_directory(path), "unreadable": unreadable(path)} for path in self._config.media_roots],
         }

@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scaleplex.translator import Hardware, Site
-from scaleplex.worker.process import PATH, SETPRIV
+from scaleplex.worker.confine import SETPRIV
+from scaleplex.worker.process import PATH
 from scaleplex.worker.sample import AV1
 
 TRY_SECONDS = 20.0

@@ -12,8 +12,8 @@ map; on the processor for a job that tone maps, since zscale refuses a source wi
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from scaleplex.translator import Translation, facts, translate
 from scaleplex.worker import foreign, policy
 from scaleplex.worker.command import asks_for_silence
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.confine import Grants
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.probe import FileFacts, Prober, source
 from scaleplex.worker.progress import LEVELS
@@ -72,12 +73,14 @@ class Preparer:
         policy.check_size((request.cwd, *request.args))
         _check_callback_base(request)
         command = argv.parse(request.args)
-        cwd, inputs, known = self.storage.run(
+        cwd, inputs, known, grants = self.storage.run(
             lambda: self._locate(request, command), self.storage_seconds, f"{request.cwd[:200]} or an input"
         )
         options = [_probe_options(file) for file in command.inputs]
         self._look(command, inputs, options, known)
-        translation = self._translate(request, command, known)
+        # ffmpeg speaks to its worker alone, and the worker to the relay.
+        base = None if request.callback is None else self.announce_at(request.job, request.attempt)
+        translation = self._translate(request, command, known, base)
         return Prepared(
             argv=translation.argv,
             env=policy.child_environment(translation.env),
@@ -89,17 +92,31 @@ class Preparer:
             progress_url=_progress_url(request.callback, translation.facts.progress_url),
             plex_log_level=_plex_log_level(command),
             inputs=tuple(zip(inputs, options, strict=True)),
+            grants=grants if base is None else replace(grants, port=urlsplit(base).port),
         )
 
-    def _locate(self, request: TaskRequest, command: argv.Command) -> tuple[str, list[str], list[FileFacts | None]]:
-        """Return directory, inputs and what is remembered of them; everything that needs a file server is in here."""
+    def _locate(
+        self, request: TaskRequest, command: argv.Command
+    ) -> tuple[str, list[str], list[FileFacts | None], Grants]:
+        """Return directory, inputs, what is remembered of them, and what ffmpeg may open of all this.
+
+        Everything that needs a file server is in here.
+        """
         cwd = self._session_directory(request.cwd)
         resolved = {path: os.path.realpath(os.path.join(cwd, path)) for path in policy.named_paths(command)}
         policy.check_command(
             command, session=request.session, job=request.job, cwd=cwd, resolved=resolved, site=self.site
         )
         inputs = [self._input(resolved[file.url], cwd) for file in command.inputs]
-        return cwd, inputs, [self.prober.known(path) for path in inputs]
+        known = [self.prober.known(path) for path in inputs]
+        return cwd, inputs, known, self._grants(command, resolved, cwd)
+
+    def _grants(self, command: argv.Command, resolved: Mapping[str, str], cwd: str) -> Grants:
+        """Return what ffmpeg may open: of the media roots those it reads from; one that hangs must not stop others."""
+        inputs = [resolved[file.url] for file in command.inputs]
+        roots = tuple(root for root in self.site.media_roots if any(policy.inside(path, root) for path in inputs))
+        outputs = {os.path.dirname(resolved[file.url]) for file in command.outputs if file.url in resolved}
+        return Grants(reads=roots, writes=(cwd, *sorted(outputs - {cwd})))
 
     def _look(
         self,
@@ -114,10 +131,10 @@ class Preparer:
             frames = equipment.hardware.tonemap == "vaapi"
             known[0] = self.prober.probe(inputs[0], options[0], LOOK_SECONDS, frames=frames)
 
-    def _translate(self, request: TaskRequest, command: argv.Command, known: Sequence[FileFacts | None]) -> Translation:
+    def _translate(
+        self, request: TaskRequest, command: argv.Command, known: Sequence[FileFacts | None], base: str | None
+    ) -> Translation:
         equipment = self.equipment()
-        # ffmpeg speaks to its worker alone, and the worker to the relay.
-        base = None if request.callback is None else self.announce_at(request.job, request.attempt)
         site = equipment.site(base, request.plex_pass)
         translation = translate(request.args, request.env, source(known), equipment.backend, site)
         reason = translation.bail

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import cast
 
 from scaleplex.translator import Source, SourceStream
-from scaleplex.worker.process import PATH, SETPRIV
+from scaleplex.worker.command import INPUT_LIMITS
+from scaleplex.worker.confine import Grants, Launcher
+from scaleplex.worker.process import PATH
 from scaleplex.worker.progress import DISPOSITIONS, StreamDetail
 from scaleplex.worker.reporter import Probed
 
@@ -46,8 +48,9 @@ class FileFacts:
 class Prober:
     """Probes files and remembers; may be used from any thread."""
 
-    def __init__(self, ffprobe: Path) -> None:
+    def __init__(self, ffprobe: Path, launcher: Launcher) -> None:
         self._ffprobe = ffprobe
+        self._launcher = launcher
         self._known: OrderedDict[Key, FileFacts] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -97,10 +100,13 @@ class Prober:
         return None if said is None else MASTERING in said
 
     def _run(self, words: Sequence[str], path: str, seconds: float) -> bytes | None:
-        command = [SETPRIV, "--pdeathsig", "KILL", "--", os.fspath(self._ffprobe), "-v", "error", "-of", "json", *words]
+        # The directory and not the file: the index of a VobSub subtitle has its pictures beside it.
+        grants = Grants(reads=(os.path.dirname(os.path.realpath(path)),))
+        limits = [word for name, value in INPUT_LIMITS for word in ("-" + name, value)]
+        command = [*self._launcher.words(self._ffprobe, grants), "-v", "error", "-of", "json", *words, *limits]
         try:
             done = subprocess.run(
-                [*command, "-protocol_whitelist", "file,crypto,data", "-i", path],
+                [*command, "-i", path],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 env={"PATH": PATH},

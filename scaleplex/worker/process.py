@@ -1,11 +1,10 @@
 """One child process: how ffmpeg is started, signalled and reaped.
 
-It must not outlive the worker. ``setpriv --pdeathsig KILL`` asks the kernel to kill it when the *thread* that started
-it ends (prctl(2)), so it has to be started by a thread that lives as long as it does: that is the request's own thread,
-which plays the stream back until the child is gone and kills it on every way out (``playback``). ``preexec_fn`` is not
-used: between fork and exec of a process with threads only C code is safe. In the millisecond between fork and
-``setpriv`` a dying worker leaves an orphan; the next start finds it by its pid file (``leftovers``), and systemd kills
-the whole control group anyway.
+It must not outlive the worker. The launcher (``confine``) asks the kernel to kill it when the *thread* that started it
+ends (prctl(2)), so it has to be started by a thread that lives as long as it does: that is the request's own thread,
+which plays the stream back until the child is gone and kills it on every way out (``playback``). A worker that dies
+between fork and that request is noticed by our helper, which then ends; ``setpriv`` does not, and leaves an orphan that
+the next start finds by its pid file (``leftovers``).
 
 It leads a session and a process group of its own, so that one signal reaches everything it may have started.
 """
@@ -15,10 +14,11 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-SETPRIV = "/usr/bin/setpriv"
+from scaleplex.worker.confine import Grants, Launcher
+
 PATH = "/usr/local/bin:/usr/bin:/bin"
 UMASK = 0o022  # PMS reads the files under another name at most of the same group
 PIPE_BYTES = 1 << 20
@@ -98,15 +98,24 @@ def progress_pipe() -> tuple[int, int]:
 
 
 def spawn(
-    program: Path, arguments: Sequence[str], *, cwd: str, env: Mapping[str, str], pipe: tuple[int, int], home: Path
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    pipe: tuple[int, int],
+    home: Path,
+    launcher: Launcher,
+    grants: Grants,
 ) -> Child:
     """Start a program that dies with the calling thread.
 
     Args:
         cwd: working directory, which must exist.
-        env: the only variables it gets besides HOME and PATH.
+        env: the only variables it gets besides HOME, TMPDIR and PATH.
         pipe: from ``progress_pipe``; the write end is handed over under its own number, the read end kept.
-        home: a directory it may keep caches in (fontconfig).
+        home: a directory it may keep caches and scratch files in (fontconfig, drivers).
+        grants: what it may open, where the launcher can confine it.
 
     Raises:
         OSError: there is no such program, or no such directory. Both ends of the pipe are closed.
@@ -114,12 +123,12 @@ def spawn(
     read_end, write_end = pipe
     try:
         process = subprocess.Popen(
-            [SETPRIV, "--pdeathsig", "KILL", "--", os.fspath(program), *arguments],
+            [*launcher.words(program, replace(grants, writes=(*grants.writes, os.fspath(home)))), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env={**env, "HOME": os.fspath(home), "PATH": PATH},
+            env={**env, "HOME": os.fspath(home), "TMPDIR": os.fspath(home), "PATH": PATH},
             pass_fds=(write_end,),
             start_new_session=True,
             umask=UMASK,

@@ -14,6 +14,7 @@ from scaleplex.worker import command, playback, process
 from scaleplex.worker.announcer import Announcer
 from scaleplex.worker.capture import Capture
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.confine import Launcher
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.leftovers import PidFiles, start_ticks
 from scaleplex.worker.listener import Listener
@@ -53,6 +54,7 @@ class Runner:
     log: Log
     capture: Capture
     storage: Storage
+    launcher: Launcher
 
     def start(self, request: TaskRequest, shim: socket.socket | None, received: float) -> Playback:
         """Return the stream of a new task; ffmpeg starts when it is iterated.
@@ -99,7 +101,9 @@ class Runner:
             cwd=task.prepared.cwd,
             env=task.prepared.env,
             pipe=pipe,
-            home=self.config.state_dir,
+            home=self.config.home,
+            launcher=self.launcher,
+            grants=task.prepared.grants,
         )
 
     def _spawned(self, task: Task) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from scaleplex.protocol.messages import RunningTask, TaskRequest
 from scaleplex.translator import Facts
+from scaleplex.worker.confine import Grants
 from scaleplex.worker.progress import Track
 from scaleplex.worker.session import Claim, Event, State
 
@@ -25,6 +26,7 @@ class Prepared:
         progress_url: the relay's URL of ``.../progress``, None when the argv reports none.
         plex_log_level: highest level of log lines PMS wants, -1 for none.
         inputs: resolved path and ffprobe options of each input.
+        grants: what ffmpeg may open for it.
     """
 
     argv: tuple[str, ...]
@@ -37,6 +39,7 @@ class Prepared:
     progress_url: str | None
     plex_log_level: int = 0
     inputs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    grants: Grants = field(default_factory=Grants)
 
 
 @dataclass(slots=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from scaleplex.translator import Hardware
 from scaleplex.worker.command import PLACE_OPTION, THROTTLE_OPTION
 from scaleplex.worker.config import WorkerConfig
+from scaleplex.worker.confine import SETPRIV
 from scaleplex.worker.equipment import Equipment, Wanted, find, runner
-from scaleplex.worker.process import PATH, SETPRIV
+from scaleplex.worker.process import PATH
 
 RETRY_SECONDS = 15.0
 COMMAND_SECONDS = 60.0

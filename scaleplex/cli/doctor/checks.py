@@ -157,6 +157,10 @@ WORKER = (
         lambda host: ffmpeg.patches(host.worker_config().ffmpeg, host.worker_login.account()),
     ),
     Check(
+        "ffmpeg.box", (WORKER_ROLE,), "what reads films is not confined", "A kernel with Landlock, and our package.",
+        lambda host: ffmpeg.box(host.worker_config().ffmpeg),
+    ),
+    Check(
         "ffmpeg.encode", (WORKER_ROLE,), "an encode on the configured backend fails", "Run the command it prints.",
         lambda host: ffmpeg.encode(
             host.worker_config().ffmpeg, host.worker_config().backend, host.worker_login.account()

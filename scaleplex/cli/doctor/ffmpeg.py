@@ -6,6 +6,7 @@ from pathlib import Path
 from scaleplex.cli.doctor import accounts
 from scaleplex.cli.doctor.accounts import PATH, Account
 from scaleplex.cli.doctor.findings import Finding, Skip, ok, problem, warning
+from scaleplex.worker.confine import Launcher
 from scaleplex.worker.warmup import ENCODERS, PRIVATE_OPTIONS, TEST_ENCODE
 
 PACKAGE = "scaleplex-ffmpeg7"
@@ -74,6 +75,19 @@ def patches(ffmpeg: Path, account: Account) -> list[Finding]:
             problem(f"{ffmpeg} lacks our options {', '.join('-' + name for name in missing)}: a stock build", INSTALL)
         ]
     return [ok(f"all {len(PRIVATE_OPTIONS)} options of our patches are there")]
+
+
+def box(ffmpeg: Path) -> list[Finding]:
+    """Return whether what reads films can be confined on this host."""
+    launcher = Launcher.beside(ffmpeg)
+    if launcher.missing is None:
+        return [ok(f"ffmpeg is confined by Landlock {launcher.version}")]
+    return [
+        warning(
+            f"ffmpeg is not confined: {launcher.missing}",
+            "Films play all the same; a fault of a decoder then reaches all the worker's account can reach.",
+        )
+    ]
 
 
 def encode(ffmpeg: Path, backend: str, account: Account) -> list[Finding]:

@@ -36,7 +36,7 @@ CALLBACK = re.compile(
     r"http://127\.0\.0\.1:(?P<port>\d{1,5})/(video|music)/:/transcode/session/(?P<session>[^/?#]+)/(?P<job>[^/?#]+)"
     r"/(progress|manifest|seglist)(\?[A-Za-z0-9=&._~-]*)?\Z"
 )
-CALLBACK_BASE = re.compile(r"http://[A-Za-z0-9.\[\]:_-]{1,255}/cb/\d{1,3}/[0-9a-f]{40}\Z")
+CALLBACK_BASE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]{1,255}/cb/\d{1,3}/[0-9a-f]{40}\Z")
 
 
 @dataclass(frozen=True, slots=True)

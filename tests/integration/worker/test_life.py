@@ -350,7 +350,7 @@ def test_ffmpeg_gets_the_allowed_variables_and_nothing_else(worker: Worker, fake
     job = fake_job(worker, "run-1")
     job.post(env={"LANG": "C.UTF-8", "TZ": "UTC", "LD_PRELOAD": "/evil.so", "X_PLEX_TOKEN": "t"}).exit()
     names = {line.partition("=")[0] for line in (job.cwd / "environment").read_text().splitlines()}
-    assert names - {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"} == {"LANG", "TZ", "HOME", "PATH"}
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"} == {"LANG", "TZ", "HOME", "TMPDIR", "PATH"}
 
 
 def test_plex_throttles_and_frees_ffmpeg(worker: Worker, fake_job: MakeJob, relay: FakeRelay) -> None:

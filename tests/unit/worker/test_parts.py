@@ -10,18 +10,20 @@ from scaleplex.common.config import load
 from scaleplex.common.errors import ConfigError
 from scaleplex.worker import command, process
 from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.confine import Grants, Launcher
 from scaleplex.worker.leftovers import PidFiles, start_ticks
+from scaleplex.worker.policy.options import LIBRARY_FORMATS
 from scaleplex.worker.runner import count_segments
 from scaleplex.worker.warmup import Codecs, NotReady, check, read_names
 
 
 def test_the_workers_options_stand_in_front_and_inputs_open_files_only() -> None:
     words = command.for_worker(["-ss", "5", "-i", "a.mkv", "-i", "temp-0.srt", "-y", "-f", "dash", "dash"], 7)
+    limits = ["-protocol_whitelist", "file", "-format_whitelist", ",".join(LIBRARY_FORMATS)]
     assert words == [
         "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:7", "-stats_period", "0.5",
         "-progress_timestamps", "1", "-throttle_signals", "1",
-        "-ss", "5", "-protocol_whitelist", "file,crypto,data", "-i", "a.mkv",
-        "-protocol_whitelist", "file,crypto,data", "-i", "temp-0.srt", "-y", "-f", "dash", "dash",
+        "-ss", "5", *limits, "-i", "a.mkv", *limits, "-i", "temp-0.srt", "-y", "-f", "dash", "dash",
     ]  # fmt: skip
 
 
@@ -141,7 +143,14 @@ def test_a_program_that_cannot_be_started_leaves_no_descriptor_open(tmp_path: Pa
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="gone"):
         process.spawn(
-            Path("/bin/true"), [], cwd=str(tmp_path / "gone"), env={}, pipe=process.progress_pipe(), home=tmp_path
+            Path("/bin/true"),
+            [],
+            cwd=str(tmp_path / "gone"),
+            env={},
+            pipe=process.progress_pipe(),
+            home=tmp_path,
+            launcher=Launcher(),
+            grants=Grants(),
         )
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -154,6 +163,8 @@ def test_a_child_leads_its_own_session_and_dies_with_its_group(tmp_path: Path) -
         env={},
         pipe=process.progress_pipe(),
         home=tmp_path,
+        launcher=Launcher(),
+        grants=Grants(),
     )
     assert os.getsid(child.pid) == child.pid
     ended = child.kill_and_wait(5)

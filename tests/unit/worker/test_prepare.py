@@ -11,6 +11,7 @@ from scaleplex.common.errors import LocalOnly, StorageHung
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Hardware
 from scaleplex.worker.config import PREFIX, WorkerConfig
+from scaleplex.worker.confine import Launcher
 from scaleplex.worker.equipment import Equipment
 from scaleplex.worker.policy import Site
 from scaleplex.worker.prepare import STORAGE_SECONDS, Preparer
@@ -46,7 +47,7 @@ class Stand:
         self.preparer = Preparer(
             config,
             lambda: equipment,
-            Prober(ffprobe),
+            Prober(ffprobe, Launcher()),
             site,
             lambda job, attempt: f"http://127.0.0.1:9/cb/{attempt}/{'a' * 40}",
             lambda _, reason: self.reasons.append(reason),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scaleplex.worker.confine import Launcher
 from scaleplex.worker.probe import Prober, probed, read_probe, source
 
 ANSWER = {
@@ -120,17 +121,17 @@ def film(tmp_path: Path) -> Path:
 
 def test_a_file_is_probed_once_as_far_as_plex_allows(tmp_path: Path, film: Path) -> None:
     counting = Counting(tmp_path)
-    prober = Prober(counting.program)
+    prober = Prober(counting.program, Launcher())
     assert prober.known(str(film)) is None
     first = prober.probe(str(film), ("-probesize", "20000000"))
     assert first is prober.probe(str(film)) is prober.known(str(film))
     (run,) = counting.runs
-    assert "-probesize 20000000 -protocol_whitelist file,crypto,data -i " in run
+    assert "-probesize 20000000 -protocol_whitelist file -format_whitelist matroska,mov," in run
 
 
 def test_the_first_frame_is_looked_at_once_and_only_where_asked(tmp_path: Path, film: Path) -> None:
     counting = Counting(tmp_path)
-    prober = Prober(counting.program)
+    prober = Prober(counting.program, Launcher())
     seen = prober.probe(str(film))
     assert seen is not None
     assert seen.mastering is None
@@ -145,7 +146,7 @@ def test_the_first_frame_is_looked_at_once_and_only_where_asked(tmp_path: Path, 
 
 def test_mastering_metadata_of_the_first_frame_reaches_the_translator(tmp_path: Path, film: Path) -> None:
     counting = Counting(tmp_path)
-    prober = Prober(counting.program)
+    prober = Prober(counting.program, Launcher())
     prober.probe(str(film))
     said = '{"frames": [{"side_data_list": [{"side_data_type": "Mastering display metadata"}]}]}'
     (tmp_path / "answer").write_text(said)
@@ -158,11 +159,11 @@ def test_mastering_metadata_of_the_first_frame_reaches_the_translator(tmp_path: 
 def test_a_probe_that_takes_too_long_is_given_up(tmp_path: Path, film: Path) -> None:
     counting = Counting(tmp_path)
     counting.program.write_text("#!/bin/sh\nexec sleep 60\n")
-    assert Prober(counting.program).probe(str(film), seconds=0.2) is None
+    assert Prober(counting.program, Launcher()).probe(str(film), seconds=0.2) is None
 
 
 def test_a_link_to_a_known_file_is_known(tmp_path: Path, film: Path) -> None:
-    prober = Prober(Counting(tmp_path).program)
+    prober = Prober(Counting(tmp_path).program, Launcher())
     prober.probe(str(film))
     link = tmp_path / "link.mkv"
     link.hardlink_to(film)
@@ -171,7 +172,7 @@ def test_a_link_to_a_known_file_is_known(tmp_path: Path, film: Path) -> None:
 
 def test_a_changed_file_is_probed_again(tmp_path: Path, film: Path) -> None:
     counting = Counting(tmp_path)
-    prober = Prober(counting.program)
+    prober = Prober(counting.program, Launcher())
     prober.probe(str(film))
     os.utime(film, ns=(1, 1))
     assert prober.known(str(film)) is None
@@ -186,8 +187,8 @@ def test_a_changed_file_is_probed_again(tmp_path: Path, film: Path) -> None:
 def test_a_file_that_cannot_be_probed_is_not_remembered(tmp_path: Path, film: Path) -> None:
     counting = Counting(tmp_path)
     counting.program.write_text("#!/bin/sh\nexit 1\n")
-    prober = Prober(counting.program)
+    prober = Prober(counting.program, Launcher())
     assert prober.probe(str(film)) is None
     assert prober.known(str(film)) is None
-    assert Prober(tmp_path / "missing").probe(str(film)) is None
+    assert Prober(tmp_path / "missing", Launcher()).probe(str(film)) is None
     assert prober.probe(str(tmp_path / "missing.mkv")) is None
