@@ -164,6 +164,7 @@ def run_attempt(
         finally:
             spawn.begun = attempt.begun
         outcome.worker = worker
+        outcome.told = attempt.told
         final = final_code(outcome, attempt.begun) is not None or outcome.reason in STAY_LOCAL
         if not final:
             event = "lost" if outcome.word == playback.LOST else "refused"
@@ -191,7 +192,8 @@ def final_code(outcome: playback.Outcome, begun: bool) -> int | None:
     if outcome.word == playback.ENDED:
         if not outcome.retry and (begun or outcome.reason != "spawn-failed"):
             return outcome.code
-        return (outcome.code or wire.EXIT_LOST_WORKER) if begun else None
+        # Its ffmpeg is gone, so another one may write the same files again, as long as PMS knows of none.
+        return (outcome.code or wire.EXIT_LOST_WORKER) if begun and outcome.told else None
     if outcome.word == playback.OUTPUT_CLOSED:
         return EXIT_FAILED
     return wire.EXIT_LOST_WORKER if begun else None

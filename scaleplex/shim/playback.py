@@ -29,16 +29,19 @@ class Outcome:
         self.code = code
         self.retry = retry
         self.worker = ""
+        self.told = False
 
 
 class Playback:
     """One attempt on one worker.
 
     ``begun`` is True once something may have been written or announced: from then on no second writer may start here.
+    ``told`` is True once PMS may know of it: from then on none may start even after the first one has surely ended.
     """
 
     def __init__(self, silence_seconds: float, log: journal.Journal) -> None:
         self.begun = False
+        self.told = False
         self._log = log
         self._accepted = False
         self._silence_seconds = silence_seconds
@@ -115,7 +118,9 @@ class Playback:
         self.begun = True
         if kind == wire.INFO:
             self._note(payload)
-        elif not write_all(1 if kind == wire.STDOUT else 2, payload) and kind == wire.STDOUT:
+            return None
+        self.told = self.told or kind == wire.STDOUT
+        if not write_all(1 if kind == wire.STDOUT else 2, payload) and kind == wire.STDOUT:
             return Outcome(OUTPUT_CLOSED, "output-closed", "stdout was closed")
         return None
 
@@ -124,6 +129,7 @@ class Playback:
         if not isinstance(info, dict):
             return
         if info.get("event") == "announced":
+            self.told = True
             self._listing.stop()
         elif info.get("event") == "spawned":
             pid, moment = str(info.get("pid")), str(info.get("monotonic_ns"))

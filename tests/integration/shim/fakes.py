@@ -155,6 +155,10 @@ def spawned() -> tuple[bytes, bytes]:
     return wire.INFO, json.dumps(info).encode()
 
 
+def announced() -> tuple[bytes, bytes]:
+    return wire.INFO, b'{"event": "announced"}'
+
+
 def exit_frame(code: int, signal: int | None = None, retry: bool = False, reason: str = "ended") -> tuple[bytes, bytes]:
     fields = {"code": code, "signal": signal, "reason": reason, "detail": "", "retry": retry}
     return wire.EXIT, json.dumps(fields).encode()

@@ -15,6 +15,7 @@ from tests.integration.shim.fakes import (
     Host,
     Request,
     Server,
+    announced,
     answer,
     exit_frame,
     place,
@@ -179,8 +180,22 @@ def test_a_draining_worker_hands_over_before_it_began(host: Host, serve: Serve) 
     assert host.run().code == 0
 
 
-def test_a_draining_worker_fails_the_job_after_it_began_even_with_code_0(host: Host, serve: Serve) -> None:
-    first = serve(stream(spawned(), exit_frame(0, reason="draining", retry=True)))
+@pytest.mark.parametrize("reason", ["draining", "callback-refused"])
+def test_a_worker_whose_ffmpeg_has_ended_hands_over_as_long_as_nothing_was_announced(
+    host: Host, serve: Serve, reason: str
+) -> None:
+    first = serve(stream(spawned(), exit_frame(137, signal=9, reason=reason, retry=True)))
+    second = serve(GOOD)
+    host.configure(orchestrators=serve(place(first.url), place(second.url)).url)
+    assert host.run().code == 0
+    assert second.requests[0].json["attempt"] == 2
+    assert ("refused", reason) in host.event_names()
+
+
+def test_a_draining_worker_fails_the_job_after_something_was_announced_even_with_code_0(
+    host: Host, serve: Serve
+) -> None:
+    first = serve(stream(spawned(), announced(), exit_frame(0, reason="draining", retry=True)))
     host.configure(orchestrators=serve(place(first.url), place(serve(GOOD).url)).url)
     assert host.run().code == wire.EXIT_LOST_WORKER
     assert not host.real_ran()

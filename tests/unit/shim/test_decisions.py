@@ -11,6 +11,12 @@ from scaleplex.shim.playback import Outcome
 NEXT = None
 
 
+def told(outcome: Outcome) -> Outcome:
+    """Return the outcome of an attempt PMS may know something of."""
+    outcome.told = True
+    return outcome
+
+
 @pytest.mark.parametrize(
     ("outcome", "begun", "code"),
     [
@@ -20,8 +26,11 @@ NEXT = None
         (Outcome(playback.ENDED, "spawn-failed", code=126), False, NEXT),
         (Outcome(playback.ENDED, "spawn-failed", code=126), True, 126),
         (Outcome(playback.ENDED, "draining", code=255, retry=True), False, NEXT),
-        (Outcome(playback.ENDED, "draining", code=255, retry=True), True, 255),
-        (Outcome(playback.ENDED, "draining", code=0, retry=True), True, wire.EXIT_LOST_WORKER),
+        (Outcome(playback.ENDED, "draining", code=255, retry=True), True, NEXT),
+        (told(Outcome(playback.ENDED, "draining", code=255, retry=True)), True, 255),
+        (told(Outcome(playback.ENDED, "draining", code=0, retry=True)), True, wire.EXIT_LOST_WORKER),
+        (Outcome(playback.ENDED, "callback-refused", code=137, retry=True), True, NEXT),
+        (told(Outcome(playback.ENDED, "callback-refused", code=137, retry=True)), True, 137),
         (Outcome(playback.LOST, "broken"), False, NEXT),
         (Outcome(playback.LOST, "broken"), True, wire.EXIT_LOST_WORKER),
         (Outcome(playback.LOST, "silent"), False, NEXT),
