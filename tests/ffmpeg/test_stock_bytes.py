@@ -18,7 +18,6 @@ OUTPUTS = {
     "segments after a seek": ("-reset_timestamps", "1", "-f", "segment", "-segment_list", "list.csv", "s-%03d.ts"),
     "dash": ("-f", "dash", "-seg_duration", "2", "-window_size", "3", "-extra_window_size", "1", "out.mpd"),
     "dash in one file": ("-f", "dash", "-seg_duration", "2", "-single_file", "1", "out.mpd"),
-    "hls": ("-f", "hls", "-hls_time", "2", "out.m3u8"),
 }
 
 
