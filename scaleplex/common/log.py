@@ -2,6 +2,7 @@
 
 Under systemd an entry goes to the journal in its native datagram form, the fields as ``SCALEPLEX_*``
 (``journalctl SCALEPLEX_JOB=...`` tells one job's story on any host it touched); elsewhere to stderr as ``key=value``.
+Secrets are taken out of every entry, titles of films out of all but debug entries (``scaleplex.common.scrub``).
 INFO is what an operator wants at 3 a.m., DEBUG what a developer wants; WARNING means somebody should act.
 """
 
@@ -10,7 +11,9 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from scaleplex.common import scrub
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
@@ -37,11 +40,23 @@ class Secret:
 class Log:
     """Writes the entries of one service."""
 
-    def __init__(self, identifier: str, level: str = "info", journal: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        identifier: str,
+        level: str = "info",
+        journal: socket.socket | None = None,
+        private_roots: Iterable[str] = (),
+    ) -> None:
+        """Open it.
+
+        Args:
+            private_roots: directories whose content says who watches what.
+        """
         self._identifier = identifier
         self._threshold = LEVELS[level]
         self._journal = journal
         self._lock = threading.Lock()
+        self._titles = scrub.Titles(private_roots)
 
     def debug(self, message: str, **fields: object) -> None:
         self._write("debug", message, fields)
@@ -62,6 +77,7 @@ class Log:
     def _write(self, level: str, message: str, fields: Mapping[str, object]) -> None:
         if LEVELS[level] > self._threshold:
             return
+        message, fields = self._clean(level, message), {key: self._clean(level, value) for key, value in fields.items()}
         if self._journal is not None:
             try:
                 self._journal.send(journal_entry(self._identifier, level, message, fields))
@@ -73,6 +89,10 @@ class Log:
         with self._lock:
             sys.stderr.write(line)
             sys.stderr.flush()
+
+    def _clean(self, level: str, value: object) -> str:
+        text = scrub.secrets(str(value))
+        return text if level == "debug" else self._titles(text)
 
 
 def text_entry(level: str, message: str, fields: Mapping[str, object]) -> str:
@@ -99,7 +119,7 @@ def journal_entry(identifier: str, level: str, message: str, fields: Mapping[str
     return entry
 
 
-def open_log(service: str, environ: Mapping[str, str] = os.environ) -> Log:
+def open_log(service: str, environ: Mapping[str, str] = os.environ, private_roots: Iterable[str] = ()) -> Log:
     """Return the log of a service: the journal under systemd, stderr elsewhere; level from ``SCALEPLEX_LOG_LEVEL``."""
     level = environ.get("SCALEPLEX_LOG_LEVEL", "info").lower()
     journal = None
@@ -110,4 +130,4 @@ def open_log(service: str, environ: Mapping[str, str] = os.environ) -> Log:
         except OSError:
             journal.close()
             journal = None
-    return Log(f"scaleplex-{service}", level if level in LEVELS else "info", journal)
+    return Log(f"scaleplex-{service}", level if level in LEVELS else "info", journal, private_roots)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import falcon
 from gunicorn.http.errors import ParseException
 
-from scaleplex.common import auth, errors, pulse
+from scaleplex.common import auth, errors, pulse, scrub
 from scaleplex.common.auth import Verify
 from scaleplex.common.config import check_bind
 from scaleplex.common.intake import Admit
@@ -56,7 +56,7 @@ class Gate:
 
 def loggable_path(req: falcon.Request) -> str:
     """Return the path without the signature that a callback carries in it."""
-    return "/cb/***" if req.path.startswith("/cb/") else req.path
+    return scrub.secrets(req.path)
 
 
 def read_body(req: falcon.Request, limit_bytes: int) -> bytes:
@@ -214,7 +214,7 @@ def make_app(
         code = "not-found" if exc.status_code == 404 else "bad-request"
         resp.media = {
             "error": code,
-            "detail": f"{req.method} {req.path}: {exc.title or exc.status}.",
+            "detail": f"{req.method} {loggable_path(req)}: {exc.title or exc.status}.",
             "hint": "See docs/reference/protocol for what this service answers.",
         }
 

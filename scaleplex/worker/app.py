@@ -198,7 +198,7 @@ def create(environ: Mapping[str, str] = os.environ) -> Service:
     """
     config = load(WorkerConfig, PREFIX, environ)
     config.check()
-    log = open_log("worker", environ)
+    log = open_log("worker", environ, map(str, config.media_roots))
     worker = build(config, load_secret(environ, PREFIX), log)
     worker.listener.start()
     if config.warm_up:

@@ -1,7 +1,8 @@
 """Where in a command line the translator gave up, for the log and for `scaleplex explain`.
 
 The translator says what it did not understand (`filter:yadif`); whoever has to report it wants to find it. Like labels,
-the answer holds names of options and filters only, never a value, so that it may be logged anywhere.
+the answer holds names of options and filters only, never a value, so that it may be logged anywhere. A name that is not
+in the list may be a value and is called `other`.
 """
 
 import re
@@ -17,7 +18,24 @@ from scaleplex.worker.metrics import WorkerMetrics
 
 _EXPECTED = "burn:"  # known and by design: the Plex host's own transcoder draws these
 _GRAPHS = ("filter_complex", "vf", "filter")
-_COUNTED = re.compile(r"[a-z0-9_:.-]{1,48}")
+# Names a reason may carry into a metric and the journal: those a Plex command line has been seen with, or may soon be.
+# Any other text in their place is the sender's.
+_NAMES = frozenset(
+    (
+        *("aac", "ac3", "av1", "copy", "dca", "eac3", "flac", "h264", "hevc", "mjpeg", "mp3", "mpeg2video", "mpeg4"),
+        *("msmpeg4v3", "opus", "pcm_s16le", "truehd", "vc1", "vorbis", "vp8", "vp9", "webp", "wmv3", "libopus"),
+        *("av1_nvenc", "av1_vaapi", "h264_nvenc", "h264_qsv", "h264_v4l2m2m", "h264_vaapi", "h264_videotoolbox"),
+        *("hevc_nvenc", "hevc_qsv", "hevc_vaapi", "hevc_videotoolbox", "libaom-av1", "libsvtav1", "libvpx"),
+        *("libvpx-vp9", "libx264", "libx265", "libwebp", "bwdif", "bwdif_cuda", "crop", "deinterlace_vaapi"),
+        *("eq", "fade", "format", "fps", "framerate", "gblur", "hqdn3d", "hwdownload", "hwmap", "hwupload"),
+        *("hwupload_cuda", "idet", "inlineass", "lut", "nlmeans", "nnedi", "null", "overlay", "overlay_cuda"),
+        *("overlay_vaapi", "pad", "rotate", "scale", "scale_cuda", "scale_npp", "scale_qsv", "scale_vaapi"),
+        *("setparams", "setpts", "setsar", "split", "subtitles", "thumbnail", "tonemap", "tonemap_cuda"),
+        *("tonemap_opencl", "tonemap_vaapi", "transpose", "unsharp", "vpp_qsv", "yadif", "yadif_cuda", "zscale"),
+        *("text", "bitmap", "unreadable"),
+    )
+)
+_KIND = re.compile(r"[a-z-]{1,24}")
 
 
 def report(metrics: WorkerMetrics, log: Log, request: TaskRequest, reason: str) -> None:
@@ -30,7 +48,7 @@ def report(metrics: WorkerMetrics, log: Log, request: TaskRequest, reason: str) 
         job=request.job,
         attempt=request.attempt,
         kind=request.kind,
-        reason=reason,
+        reason=counted(reason),
         where=where(request.args, reason),
     )
 
@@ -59,7 +77,10 @@ def where(words: Sequence[str], reason: str) -> str:
 
 def counted(reason: str) -> str:
     """Return a reason fit for a metric: a name out of a strange command line must not make a series of its own."""
-    return reason if _COUNTED.fullmatch(reason) else f"{reason.partition(':')[0][:24]}:other"
+    kind, colon, name = reason.partition(":")
+    if not _KIND.fullmatch(kind):
+        return "other"
+    return f"{kind}:{name if name in _NAMES else 'other'}" if colon else kind
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[int, Option, bool, int]]:

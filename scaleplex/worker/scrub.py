@@ -39,7 +39,7 @@ _STAGED = re.compile(
     r"temp-\d+\.[a-z]{3}|(?:sub-)?(?:header|chunk-%0\dd)|(?:media|thumb)-%0\dd(?:\.[a-z0-9]{2,4})?|dash|nullfile"
     r"|init-stream\$RepresentationID\$\.m4s|chunk-stream\$RepresentationID\$-\$Number%0\dd\$\.m4s"
 )
-_HARMLESS = re.compile(r"LANG|LC_[A-Z]+|TZ\Z")
+_HARMLESS = re.compile(r"(?:LANG|LC_[A-Z]+|TZ)\Z")
 _LANGUAGES = ("language", "languageISO639")
 _GRAPHS = ("filter_complex", "vf", "af", "filter")
 _PREFIXES = ("eae_prefix",)

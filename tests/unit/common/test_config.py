@@ -110,3 +110,11 @@ def test_a_bad_value_is_refused_with_a_phrase_that_says_what_it_must_be(parse: o
     with pytest.raises(ValueError) as caught:
         parse(text)  # type: ignore[operator]
     assert len(str(caught.value)) > 5
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", True), ("true", True), ("Yes", True), ("yes", True), ("0", False), ("FALSE", False), ("no", False)],
+)
+def test_every_word_for_yes_and_no_means_what_it_says(text: str, value: bool) -> None:
+    assert config.boolean(text) is value

@@ -4,10 +4,10 @@ import falcon
 import pytest
 from falcon import testing
 
-from scaleplex.common.errors import Full
+from scaleplex.common.errors import Full, TooLarge, Unauthorized
 from scaleplex.common.log import Log
 from scaleplex.common.metrics import Metrics
-from scaleplex.common.service import json_body, make_app
+from scaleplex.common.service import gunicorn_settings, json_body, make_app
 from scaleplex.protocol import wire
 from scaleplex.protocol.signing import Verifier
 
@@ -147,3 +147,53 @@ def test_a_bug_is_a_500_without_its_traceback(client: testing.TestClient, capsys
 def test_an_unknown_path_and_a_wrong_method_are_json_errors(client: testing.TestClient) -> None:
     assert client.simulate_get("/nowhere").json["error"] == "not-found"
     assert client.simulate_get("/echo", headers=signed(b"", method="GET")).status_code == 405
+
+
+class Broken:
+    unsigned = True
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, rest: str) -> None:
+        raise KeyError(f"a bug on {req.path}")
+
+
+def test_the_signature_of_a_callback_is_in_no_answer_and_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    signature = "0123456789abcdef" * 2 + "01234567"
+    app = make_app(log=Log("test", "debug"), metrics=Metrics(), verify=None, why_not_ready=lambda: None)
+    app.add_route("/cb/{rest:path}", Broken())
+    client = testing.TestClient(app)
+    answers = [client.simulate_get(f"/cb/1/{signature}/x"), client.simulate_post(f"/cb/1/{signature}/x")]
+    assert [answer.status_code for answer in answers] == [500, 405]
+    assert signature not in "".join(answer.text for answer in answers)
+    said = capsys.readouterr().err
+    assert "KeyError" in said
+    assert signature not in said
+
+
+def test_gunicorn_has_no_watchdog_of_its_own_that_would_end_every_film() -> None:
+    settings = gunicorn_settings(bind="127.0.0.1:0", secret=None, threads=4)
+    assert settings["timeout"] == 0
+    assert settings["workers"] == 1
+
+
+def test_a_path_without_a_body_does_not_have_one_read() -> None:
+    app = make_app(log=Log("test"), metrics=Metrics(), verify=None, why_not_ready=lambda: None)
+    app.add_route("/open", Open())
+    for path in ("/healthz", "/readyz", "/metrics", "/open", "/open?x"):
+        with pytest.raises(TooLarge):
+            app.admit("GET", path, {})
+    app.admit("POST", "/echo", {})
+
+
+def test_a_body_is_read_only_behind_a_signature_that_may_be_good() -> None:
+    app = make_app(
+        log=Log("test"),
+        metrics=Metrics(),
+        verify=Verifier(SECRET, clock_ms=lambda: NOW_MS),
+        why_not_ready=lambda: None,
+    )
+    good = signed(b"{}")[wire.AUTH_HEADER]
+    app.admit("POST", "/echo", {"X-SCALEPLEX-AUTH": good})
+    stale = signed(b"{}", time_ms=NOW_MS - wire.CLOCK_TOLERANCE_MS - 1)[wire.AUTH_HEADER]
+    for header in ({}, {"X-SCALEPLEX-AUTH": "v2"}, {"X-SCALEPLEX-AUTH": stale}):
+        with pytest.raises(Unauthorized):
+            app.admit("POST", "/echo", header)

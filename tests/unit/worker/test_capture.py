@@ -196,3 +196,15 @@ def test_a_disk_that_hangs_does_not_hold_a_task_up(tmp_path: Path, monkeypatch: 
     assert len(warnings) == 1
     stuck.set()
     keeper.flush()
+
+
+@pytest.mark.parametrize("name", ["LANG", "LC_ALL", "LC_CTYPE", "TZ"])
+def test_a_variable_that_says_nothing_of_the_host_keeps_its_value(name: str) -> None:
+    assert Scrubber().environment({name: "en_GB.UTF-8"}) == {name: "en_GB.UTF-8"}
+
+
+@pytest.mark.parametrize(
+    "name", ["LANGUAGE", "LANG_OF_MY_TITLE", "LC_ALL_MINE", "LC_", "LC_1", "TZDIR", "XLANG", "lang"]
+)
+def test_a_variable_that_only_begins_like_it_does_not(name: str) -> None:
+    assert "Canary" not in str(Scrubber().environment({name: "/media/Canary"}))
