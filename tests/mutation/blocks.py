@@ -5,6 +5,7 @@ environment, and holds when the process is killed.
 """
 
 import ast
+import hashlib
 from dataclasses import dataclass
 
 #: Two underscores in front would become another name inside of a class.
@@ -20,16 +21,18 @@ class Block:
         first: line of the first statement.
         last: last line of the last one.
         names: global names that are read in it, for the constants of the module.
+        key: the same as long as the text is, wherever it stands in the module.
     """
 
     first: int
     last: int
     names: frozenset[str]
+    key: str
 
 
 def blocks(source: str) -> list[Block]:
     """Return the blocks of a module below its own; those of classes count as the module's, which runs them."""
-    return [_block(statements) for statements in _bodies(ast.parse(source))]
+    return [_block(statements, source.splitlines()) for statements in _bodies(ast.parse(source))]
 
 
 def around(found: list[Block], line: int) -> int | None:
@@ -70,10 +73,11 @@ def _bodies(tree: ast.Module) -> list[list[ast.stmt]]:
     return found
 
 
-def _block(statements: list[ast.stmt]) -> Block:
+def _block(statements: list[ast.stmt], lines: list[str]) -> Block:
     names = {n.id for s in statements for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     last = max(statement.end_lineno or statement.lineno for statement in statements)
-    return Block(statements[0].lineno, last, frozenset(names))
+    text = "\n".join(lines[statements[0].lineno - 1 : last])
+    return Block(statements[0].lineno, last, frozenset(names), hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 def _behind_docstring(statements: list[ast.stmt]) -> int:

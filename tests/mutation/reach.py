@@ -1,7 +1,8 @@
-"""Which test reaches which block of the core, measured once and kept until something a test file rests on changes.
+"""Which test reaches which block of the core, measured once and kept.
 
 Kept by test file in ``${SCALEPLEX_CACHE:-~/.cache/scaleplex}/mutation``: each entry names the sources its tests ran and
-their digests. It counts no more when one of them, the test file or what lies beside it changes.
+their digests. It counts no more when the test file or what lies beside it changes; where that is asked for, also when
+one of those sources does. Otherwise blocks whose text is the same are found again, wherever they stand now.
 """
 
 import hashlib
@@ -29,6 +30,8 @@ NOT_OF_THE_CORE = (
 )
 #: The test files of a directory may take this long while they are measured.
 MEASURED_SECONDS = 600.0
+#: Of the kept entries; another number makes all of them void.
+_FORMAT = 2
 #: Blocks of the core at most; the size of the file of notes.
 _ROOM = 1 << 15
 
@@ -40,7 +43,7 @@ class Test:
     Attributes:
         seconds: it took.
         failed: while it was measured.
-        reached: for each source, the indices of its blocks.
+        reached: for each source, the indices of its blocks; none where all that was reached is another text now.
     """
 
     name: str
@@ -55,11 +58,21 @@ class Test:
 
 
 class Reach:
-    """The map; ``measure`` fills in what is missing."""
+    """The map; ``measure`` fills in what is missing.
 
-    def __init__(self) -> None:
+    Args:
+        exact: only what was measured with the sources as they are now counts.
+    """
+
+    def __init__(self, *, exact: bool = True) -> None:
+        self._exact = exact
         self.sources = {path: (ROOT / path).read_text(encoding="utf-8") for path in core_files()}
         self.blocks: dict[str, list[Block]] = {path: blocks(source) for path, source in self.sources.items()}
+        self._by_key: dict[str, dict[str, list[int]]] = {}
+        for path, found in self.blocks.items():
+            for index, block in enumerate(found):
+                self._by_key.setdefault(path, {}).setdefault(block.key, []).append(index)
+            self._by_key.setdefault(path, {})
         self._digests = {path: _digest(source.encode()) for path, source in self.sources.items()}
         self._kept = kept()
         self._kept.mkdir(parents=True, exist_ok=True)
@@ -120,10 +133,10 @@ class Reach:
     def _keep(self, file: str, lines: list[dict[str, Any]], numbers: list[tuple[str, int]]) -> None:
         tests: list[dict[str, Any]] = []
         for found in lines:
-            by_source: dict[str, list[int]] = {}
+            by_source: dict[str, list[str]] = {}
             for number in found["blocks"]:
                 path, index = numbers[number]
-                by_source.setdefault(path, []).append(index)
+                by_source.setdefault(path, []).append(self.blocks[path][index].key)
             tests.append({"name": found["test"], "reached": by_source} | {k: found[k] for k in ("seconds", "failed")})
         used = sorted({path for test in tests for path in test["reached"]})
         entry = {"basis": basis(file), "sources": {path: self._digests[path] for path in used}, "tests": tests}
@@ -141,27 +154,31 @@ class Reach:
         except (OSError, ValueError):
             return None
         current = {path: self._digests.get(path) for path in entry["sources"]}
-        if entry["basis"] != basis(file) or entry["sources"] != current:
+        if entry["basis"] != basis(file) or (self._exact and entry["sources"] != current):
             return None
         return [
             Test(
                 test["name"],
                 test["seconds"],
                 test["failed"],
-                {path: frozenset(n) for path, n in test["reached"].items()},
+                {path: self._found_again(path, keys) for path, keys in test["reached"].items() if path in self.blocks},
             )
             for test in entry["tests"]
         ]
+
+    def _found_again(self, path: str, keys: list[str]) -> frozenset[int]:
+        """Return the blocks of a source that have some keys."""
+        return frozenset(index for key in keys for index in self._by_key[path].get(key, ()))
 
     def tests_of(self, path: str, line: int) -> list[Test]:
         """Return the tests that run what stands on a line of a source, the files that are done soonest first."""
         index = around(self.blocks[path], line)
         wanted = self._users(path, line) if index is None else frozenset([index])
+        every = [test for tests in self.tests.values() for test in tests if path in test.reached]
         found: dict[str, list[Test]] = {}
-        for tests in self.tests.values():
-            for test in tests:
-                if test.reached.get(path, frozenset()) & wanted:
-                    found.setdefault(test.file, []).append(test)
+        # Of a block that is new nobody knows who reaches it: then whoever reached its file.
+        for test in [test for test in every if test.reached[path] & wanted] or ([] if self._exact else every):
+            found.setdefault(test.file, []).append(test)
         for tests in found.values():
             tests.sort(key=lambda test: test.seconds)
         by_cost = sorted(found.values(), key=lambda tests: sum(test.seconds for test in tests))
@@ -191,7 +208,7 @@ def basis(file: str) -> str:
     """Return a digest of a test file and of the Python files beside it that are no tests."""
     path = ROOT / file
     beside = [found for found in sorted(path.parent.glob("*.py")) if not found.name.startswith("test_")]
-    return _digest(b"".join(found.read_bytes() for found in [path, *beside]))
+    return f"{_FORMAT} " + _digest(b"".join(found.read_bytes() for found in [path, *beside]))
 
 
 def _digest(octets: bytes) -> str:

@@ -1,0 +1,46 @@
+"""The map knows which test reaches what, in services too, and finds blocks again that have moved."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutation import reach as reaching
+from tests.mutation.reach import Reach
+
+FILE = "tests/unit/common/test_metrics.py"
+SOURCE = "scaleplex/common/metrics.py"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SCALEPLEX_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_what_was_measured_is_kept_and_found_again_when_the_source_moved(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Reach()
+    assert FILE in first.missing([SOURCE])
+    first.measure([FILE])
+    inner = next(block.first for block in first.blocks[SOURCE] if first.tests_of(SOURCE, block.first))
+    assert {test.file for test in first.tests_of(SOURCE, inner)} == {FILE}
+    assert FILE not in Reach().missing([SOURCE])
+
+    real = Path.read_text
+
+    def moved(path: Path, *args: object, **more: object) -> str:
+        text = real(path, *args, **more)  # type: ignore[arg-type]
+        return "# one line more\n" + text if str(path).endswith(SOURCE) else text
+
+    monkeypatch.setattr(Path, "read_text", moved)
+    assert FILE in Reach().missing([SOURCE])
+    loose = Reach(exact=False)
+    assert FILE not in loose.missing([SOURCE])
+    assert [t.name for t in loose.tests_of(SOURCE, inner + 1)] == [t.name for t in first.tests_of(SOURCE, inner)]
+
+
+def test_a_changed_test_file_is_measured_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Reach().measure([FILE])
+    monkeypatch.setattr(reaching, "basis", lambda file: "another")
+    assert FILE in Reach(exact=False).missing([SOURCE])
