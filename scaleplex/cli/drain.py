@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from scaleplex.cli import fleet
-from scaleplex.cli.fleet import REFUSED, TRY_LATER, CommandError, Fleet, Worker, accepted
+from scaleplex.cli.fleet import REFUSED, TRY_LATER, WRONG_USE, CommandError, Fleet, Worker, accepted
 
 LOOK_SECONDS = 1.0
 DRAIN_EXAMPLES = """\
@@ -51,6 +51,8 @@ def _add(
 
 def run_drain(args: argparse.Namespace) -> int:
     """Drain a worker, and wait for it if asked to."""
+    if args.timeout is not None and not args.wait:
+        raise CommandError("--timeout is the longest that --wait waits.", "Give both, or neither.", WRONG_USE)
     known = fleet.find(args)
     worker = known.find_worker(args.worker)
     body = {"end_running": True} if args.end else None

@@ -18,6 +18,11 @@ from scaleplex.common.log import Secret
 
 DEFAULT_ORCHESTRATOR = "http://127.0.0.1:32480"
 REFUSED, WRONG_USE, TRY_LATER = 1, 2, 75
+FIELDS = {
+    "workers": {"url", "state"},
+    "sessions": {"session", "job", "kind", "worker"},
+    "tasks": {"session", "job"},
+}
 
 
 class CommandError(ScaleplexError):
@@ -65,17 +70,17 @@ class Fleet:
         """Send one signed request; the reply may be an error."""
         return ask(method, url, self.secret, json=json)
 
-    def ask_orchestrator(self, path: str) -> tuple[str, dict[str, Any]]:
-        """Return the URL and the answer of the first orchestrator that answers.
+    def listed(self, what: str) -> list[dict[str, Any]]:
+        """Return the ``workers`` or ``sessions`` of the first orchestrator that answers.
 
         Raises:
-            CommandError: none answers, or the first one refuses.
+            CommandError: none answers, or the first one refuses or is no orchestrator.
         """
         silent = []
         for url in self.orchestrators:
-            reply = self.ask("GET", url + path)
+            reply = self.ask("GET", f"{url}/{what}")
             if reply.status is not None:
-                return url, accepted(reply, f"The orchestrator {url}")
+                return rows(accepted(reply, f"The orchestrator {url}"), what, url)
             silent.append(f"{url}: {reply.error}")
         raise CommandError(
             f"No orchestrator answers. {'; '.join(silent)}.",
@@ -90,13 +95,12 @@ class Fleet:
             CommandError: nobody answers, or the orchestrator refuses.
         """
         try:
-            _, answer = self.ask_orchestrator("/workers")
+            views = self.listed("workers")
         except CommandError as exc:
             listed = list(self._listed_workers()) if exc.exit_code == TRY_LATER else []
             if not listed:
                 raise
             return listed
-        views = answer.get("workers", [])
         return [Worker(str(view["url"]), str((view.get("capability") or {}).get("worker_id", ""))) for view in views]
 
     def find_worker(self, text: str) -> Worker:
@@ -125,6 +129,25 @@ class Fleet:
             reply = self.ask("GET", url + "/capability")
             if reply.status is not None:
                 yield Worker(url, str(reply.body.get("worker_id", "")))
+
+
+def rows(answer: dict[str, Any], what: str, url: str) -> list[dict[str, Any]]:
+    """Return a list of an answer whose entries have what this command reads of them.
+
+    Args:
+        what: name of the list: ``workers``, ``sessions`` or ``tasks``.
+
+    Raises:
+        CommandError: whoever listens there is another service.
+    """
+    found = answer.get(what)
+    if isinstance(found, list) and all(isinstance(row, dict) and FIELDS[what] <= row.keys() for row in found):
+        return found
+    raise CommandError(
+        f"{url} answers, but not with a list of {what}.",
+        "Check the URL: orchestrators listen on port 32480, workers on 32481.",
+        REFUSED,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

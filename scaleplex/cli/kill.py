@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scaleplex.cli import fleet
-from scaleplex.cli.fleet import TRY_LATER, WRONG_USE, CommandError, Fleet, accepted
+from scaleplex.cli.fleet import TRY_LATER, WRONG_USE, CommandError, Fleet, accepted, rows
 
 EXAMPLES = """\
 examples:
@@ -50,12 +50,20 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(
             f"No job or session {args.id} runs on {where}.", "`scaleplex status` lists what runs.", WRONG_USE
         )
-    ended = [(job, end(known, job)) for job in found]
+    failed: list[CommandError] = []
+    ended: list[tuple[Running, str]] = []
+    for job in found:
+        try:
+            ended.append((job, end(known, job)))
+        except CommandError as exc:  # the others shall end all the same
+            failed.append(exc)
     if args.json:
         jobs = [{"session": j.session, "job": j.job, "worker": j.worker, "outcome": word} for j, word in ended]
         print(json.dumps({"jobs": jobs}))
     for job, word in [] if args.json else ended:
         print(f"{job.job} on {job.worker} {'ends' if word == 'ended' else 'had ended already'}.")
+    if failed:
+        raise failed[0]
     return 0
 
 
@@ -76,15 +84,14 @@ def _everywhere(known: Fleet, worker: str | None) -> list[Running]:
     """Return the jobs of one worker, or of the whole fleet."""
     if worker is not None:
         url = known.find_worker(worker).url
-        return _jobs(accepted(known.ask("GET", url + "/tasks"), f"The worker {url}")["tasks"], url)
+        return _jobs(rows(accepted(known.ask("GET", url + "/tasks"), f"The worker {url}"), "tasks", url), url)
     try:
-        _, answer = known.ask_orchestrator("/sessions")
+        return _jobs(known.listed("sessions"), "")
     except CommandError as exc:
         if exc.exit_code != TRY_LATER or not known.workers:
             raise
-        replies = [(url, known.ask("GET", url + "/tasks")) for url in known.workers]
-        return [job for url, reply in replies if reply.status == 200 for job in _jobs(reply.body["tasks"], url)]
-    return _jobs(answer["sessions"], "")
+    replies = [(url, known.ask("GET", url + "/tasks")) for url in known.workers]
+    return [job for url, reply in replies if reply.status == 200 for job in _jobs(rows(reply.body, "tasks", url), url)]
 
 
 def _jobs(listed: list[dict[str, Any]], worker: str) -> list[Running]:

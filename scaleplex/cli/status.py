@@ -35,8 +35,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(args: argparse.Namespace) -> int:
     """Print the fleet; return 0, or 1 when no worker is ready."""
     known = fleet.find(args)
-    workers = known.ask_orchestrator("/workers")[1]["workers"]
-    sessions = known.ask_orchestrator("/sessions")[1]["sessions"]
+    workers, sessions = known.listed("workers"), known.listed("sessions")
     fallbacks = read_fallbacks(args.etc)
     if args.json:
         shown = [{"event": event, "reason": reason, "jobs": jobs} for event, reason, jobs in fallbacks]

@@ -4,12 +4,15 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from scaleplex.cli.main import main
 from tests.integration.cli.conftest import Fleet
 from tests.integration.worker.stand import Job
+from tests.support.loopback import LoopbackServer
 
 MakeJob = Callable[..., Job]
 Capture = pytest.CaptureFixture[str]
@@ -63,6 +66,11 @@ def test_drain_waits_until_nothing_runs(fleet: Fleet, fake_job: MakeJob, capsys:
     waiting.join(20)
     assert codes == [0]
     assert states(fleet) == ["draining", "ready"]
+
+
+def test_a_time_limit_without_waiting_is_wrong_use(fleet: Fleet) -> None:
+    assert fleet.run("drain", "worker1", "--timeout", "5") == 2
+    assert states(fleet) == ["ready", "ready"]
 
 
 def test_drain_with_end_ends_what_runs_and_says_that_another_worker_may_go_on(
@@ -129,6 +137,23 @@ def test_kill_looks_only_at_the_named_worker(fleet: Fleet, fake_job: MakeJob, ca
     answer = {"session": job.session, "job": job.job, "worker": fleet.url(0), "outcome": "ended"}
     assert json.loads(capsys.readouterr().out) == {"jobs": [answer]}
     stream.exit()
+
+
+def test_a_worker_that_does_not_answer_keeps_no_other_job_of_the_session_alive(
+    fleet: Fleet, fake_job: MakeJob, capsys: Capture
+) -> None:
+    lost = fake_job(fleet.workers[0], "run")
+    lost.post().spawned()
+    other = fake_job(fleet.workers[1], "run", session=lost.session)
+    stream = other.post(kind="subtitle")
+    stream.spawned()
+    fleet.until_sessions(2)
+    fleet.workers[0].stop()
+    assert fleet.run("kill", lost.session) == 75
+    captured = capsys.readouterr()
+    assert captured.out == f"{other.job} on {fleet.url(1)} ends.\n"
+    assert f"{fleet.url(0)} does not answer" in captured.err
+    assert stream.exit()["reason"] == "killed"
 
 
 def test_kill_works_without_an_orchestrator(fleet: Fleet, fake_job: MakeJob, capsys: Capture) -> None:
@@ -204,6 +229,27 @@ def test_status_asks_the_next_orchestrator_when_the_first_does_not_answer(fleet:
     fleet.workers[0].stop()
     assert fleet.run("status", "--orchestrator", dead, "--orchestrator", fleet.orchestrator.url) == 0
     assert "worker2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"workers": 1}', b'{"workers": [{"url": "x"}]}'])
+@pytest.mark.parametrize("verb", [["status"], ["drain", "worker1"]])
+def test_another_service_at_the_orchestrators_address_is_a_sentence(
+    tmp_path: Path, capsys: Capture, verb: list[str], body: bytes
+) -> None:
+    class Other(LoopbackServer):
+        def answer(self, handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+    other = Other(0)
+    try:
+        url = f"http://127.0.0.1:{other.port}"
+        assert main([*verb, "--etc", str(tmp_path), "--orchestrator", url]) == 1
+        assert f"{url} answers, but not with a list of workers." in capsys.readouterr().err
+    finally:
+        other.down()
 
 
 def test_status_ends_with_75_when_nobody_answers(fleet: Fleet, capsys: Capture) -> None:
