@@ -111,7 +111,7 @@ class Fleet:
         """
         if "://" in text:
             return Worker(_url(text), "")
-        known = self.known_workers()
+        known = sorted(self.known_workers(), key=lambda worker: worker.title)
         found = [worker for worker in known if worker.is_called(text)]
         if len(found) == 1:
             return found[0]
