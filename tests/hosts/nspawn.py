@@ -13,17 +13,25 @@ QUIET = (
     *("--timezone=off", "--console=read-only"),
 )
 # The kernel of a sandboxed machine may have no NFS. This takes the place of mount.nfs and mount.nfs4 in a host, so that
-# fstab lines, mount units and Ansible's mount module run unchanged: it asks the server for a sign of life and binds the
-# directory that stands for the export.
+# fstab lines, mount units and Ansible's mount module run unchanged: it asks the server for a sign of life, for as many
+# minutes as retry= says, and binds the directory that stands for the export.
 NFS_STANDIN = r"""#!/bin/sh
-source=$1 target=$2 readonly=
+source=$1 target=$2 readonly= minutes=0
 shift 2
 while [ $# -gt 0 ]; do
-    case $1 in -o) shift; case ",$1," in *,ro,*) readonly=1;; esac;; -r) readonly=1;; esac
+    case $1 in
+        -o) shift
+            case ",$1," in *,ro,*) readonly=1;; esac
+            case ",$1," in *,retry=*) minutes=${1##*retry=}; minutes=${minutes%%,*};; esac;;
+        -r) readonly=1;;
+    esac
     shift
 done
-ping -q -c 1 -W 2 "${source%%:*}" >/dev/null 2>&1 || {
-    echo "mount.nfs4: Connection timed out for ${source%%:*}" >&2; exit 32; }
+end=$(($(date +%s) + minutes * 60))
+until ping -q -c 1 -W 2 "${source%%:*}" >/dev/null 2>&1; do
+    [ "$(date +%s)" -lt "$end" ] || { echo "mount.nfs4: Connection timed out for ${source%%:*}" >&2; exit 32; }
+    sleep 1
+done
 while read -r export directory; do
     [ "$export" = "$source" ] || continue
     mount --bind "$directory" "$target" || exit 32
