@@ -120,7 +120,7 @@ STORAGE = (
     ),
     Check(
         "storage.owner", STORING, "the service's account cannot write, or its files belong to somebody else",
-        "One uid and gid for Plex and the workers; no squashing, numeric ids.",
+        "One uid and gid for Plex and the workers, or all_squash to Plex's; numeric ids.",
         lambda host: storage.owner(host.transcode_root(), host.writer()),
     ),
     Check(

@@ -177,11 +177,14 @@ def judge_owner(answer: dict[str, object], account: Account, root: Path) -> list
                 " this uid on the server.",
             )
         ]
+    if uid != account.uid and uid == _owner_of(root):
+        return [ok(f"what {account} writes into {root} belongs to uid {uid}, the owner of {root}: the server maps it")]
     if uid != account.uid:
         return [
             problem(
                 f"a file written to {root} by {account} belongs to uid {uid}",
-                "Do not map uids on the server (no all_squash, no anonuid): Plex and the workers share one number.",
+                f"On the file server, either map every account to the owner of {root} (all_squash, with anonuid= and"
+                " anongid= of Plex's user) or map none: Plex and the workers then share one number.",
             )
         ]
     if gid != account.gid:
@@ -192,6 +195,13 @@ def judge_owner(answer: dict[str, object], account: Account, root: Path) -> list
             )
         ]
     return [ok(f"{account} writes into {root} and owns what it wrote")]
+
+
+def _owner_of(root: Path) -> int | None:
+    try:
+        return root.stat().st_uid
+    except OSError:
+        return None
 
 
 def marker_as(account: Account, verb: str, root: Path, name: str, wait_ms: int = 0) -> dict[str, object]:
