@@ -15,6 +15,7 @@ from tests.hosts import role_readme
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNITS = sorted((REPOSITORY / "systemd").glob("scaleplex-*.service"))
+SOCKETS = sorted((REPOSITORY / "systemd").glob("scaleplex-*.socket"))
 ROLES = role_readme.names()
 
 
@@ -59,6 +60,103 @@ def test_a_url_has_the_port_that_host_is_given_or_else_the_default_of_its_role()
     hostvars = {"a": {"ansible_host": "10.0.0.6"}, "b": {"scaleplex_worker_port": 32500}}
     urls = filters["scaleplex_urls"](["a", "b"], hostvars, "scaleplex_worker_port")
     assert urls == ["http://10.0.0.6:32481", "http://b:32500"]
+
+
+def test_an_ipv6_address_stands_in_brackets_before_a_port_and_without_them_in_an_export_list() -> None:
+    filters = runpy.run_path(str(REPOSITORY / "roles/scaleplex_common/filter_plugins/scaleplex_names.py"))
+    hostvars = {"a": {"ansible_host": "fd00::6"}, "b": {"scaleplex_common_address": "[fd00::7]"}, "c.example": {}}
+    urls = filters["scaleplex_urls"](list(hostvars), hostvars, "scaleplex_worker_port")
+    assert urls == ["http://[fd00::6]:32481", "http://[fd00::7]:32481", "http://c.example:32481"]
+    assert filters["scaleplex_addresses"](list(hostvars), hostvars) == ["fd00::6", "fd00::7", "c.example"]
+    assert [filters["scaleplex_bind"](1, address) for address in ("fd00::6", "10.0.0.6")] == ["[::]:1", "0.0.0.0:1"]
+
+
+def test_the_server_of_a_mount_is_found_by_name_and_by_either_kind_of_address() -> None:
+    filters = runpy.run_path(str(REPOSITORY / "roles/scaleplex_common/filter_plugins/scaleplex_names.py"))
+    hostvars = {
+        "plex": {"ansible_host": "fd00::6", "scaleplex_nfs_mode": "server"},
+        "nas": {"ansible_host": "10.0.0.7"},
+    }
+    sources = ["plex:/transcode", "[fd00::6]:/transcode", "nas:/transcode", "10.0.0.7:/transcode", ""]
+    assert [filters["scaleplex_server_of"](source, hostvars) for source in sources] == ["plex", "plex", "", "", ""]
+
+
+def test_a_list_that_is_written_as_one_word_is_named_with_what_to_write() -> None:
+    filters = runpy.run_path(str(REPOSITORY / "roles/scaleplex_common/filter_plugins/scaleplex_names.py"))
+    options = filters["scaleplex_options"](REPOSITORY / "roles")
+    for name, option in options.items():
+        said = filters["scaleplex_words"]({name: "word"}, options)
+        assert said == ([f"{name} is the word 'word', write {name}: [word]"] if option["type"] == "list" else [])
+        assert filters["scaleplex_words"]({name: ["word"]}, options) == []
+
+
+def test_a_collection_that_is_missing_is_missed() -> None:
+    filters = runpy.run_path(str(REPOSITORY / "roles/scaleplex_common/filter_plugins/scaleplex_names.py"))
+    assert filters["scaleplex_missing_collections"](["scaleplex.nowhere"]) == ["scaleplex.nowhere"]
+
+
+def tasks_of(path: Path) -> list[dict[str, Any]]:
+    """Return the tasks of a file, those of its blocks included."""
+    found: list[dict[str, Any]] = []
+    waiting = list(load(path) or [])
+    while waiting:
+        task = waiting.pop(0)
+        found.append(task)
+        waiting += [*task.get("block", []), *task.get("rescue", []), *task.get("always", [])]
+    return found
+
+
+def test_a_role_uses_no_collection_that_its_preflight_does_not_ask_for() -> None:
+    asked: dict[str, set[str]] = {role: set() for role in ROLES}
+    for role in ROLES:
+        for path in (REPOSITORY / "roles" / role / "tasks").glob("*.yml"):
+            modules = {key for task in tasks_of(path) for key in task if key.count(".") == 2}
+            asked[role] |= {module.rpartition(".")[0] for module in modules} - {"ansible.builtin"}
+    assert {role: used for role, used in asked.items() if used} == {"scaleplex_nfs": {"ansible.posix"}}
+    text = (REPOSITORY / "roles/scaleplex_nfs/tasks/preflight.yml").read_text()
+    assert "['ansible.posix'] | scaleplex_missing_collections" in text
+    assert "`ansible-galaxy collection install ansible.posix`" in text
+    # What uses it is included when it is needed: a playbook that imports it is refused as a whole.
+    directory = REPOSITORY / "roles/scaleplex_nfs/tasks"
+    users = {path.name for path in directory.glob("*.yml") if "ansible.posix.mount:" in path.read_text()}
+    imported = {task.get("ansible.builtin.import_tasks") for path in directory.glob("*.yml") for task in tasks_of(path)}
+    assert users == {"client.yml", "unmount.yml"}
+    assert not users & imported
+
+
+@pytest.mark.parametrize("unit", [*UNITS, *SOCKETS], ids=lambda unit: unit.name)
+def test_a_unit_starts_with_the_host_as_long_as_it_is_installed(unit: Path) -> None:
+    section = unit.read_text().partition("\n[Install]\n")[2]
+    assert f"WantedBy={'sockets' if unit.suffix == '.socket' else 'multi-user'}.target\n" in section
+    states = {True: [], False: []}  # type: dict[bool, list[str]]
+    for path in (REPOSITORY / "roles").glob("*/tasks/*.yml"):
+        for task in tasks_of(path):
+            asked = task.get("ansible.builtin.systemd_service", {})
+            named = str(asked.get("name")) == unit.name or unit.name in str(task.get("loop", ""))
+            if named and "enabled" in asked:
+                states[asked["enabled"]].append(path.name)
+    assert states[True], "no role enables it"
+    assert states[False] == ["uninstall.yml"], "uninstalling does not disable it"
+
+
+def removed(task: dict[str, Any]) -> list[str]:
+    """Return the paths that a task removes."""
+    asked = task.get("ansible.builtin.file", {})
+    if asked.get("state") != "absent":
+        return []
+    places = task.get("loop", [""])
+    return [asked["path"].replace("{{ item }}", place) for place in (places if isinstance(places, list) else [places])]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_uninstalling_removes_nothing_by_a_name_the_operator_chose(role: str) -> None:
+    """``state: absent`` empties a directory: its path ends with a name of ours, not with a variable."""
+    ours = {"{{ __scaleplex_nfs_drop_in }}", "{{ __scaleplex_monitoring_files }}", "{{ __scaleplex_common_list }}"}
+    for name in ("uninstall.yml", "no_directories.yml"):
+        path = REPOSITORY / "roles" / role / "tasks" / name
+        for place in [place for task in (tasks_of(path) if path.is_file() else []) for place in removed(task)]:
+            last = re.sub(r".*/(?![^{]*}})", "", place)
+            assert last in ours or "{{" not in last, f"{path}: {place}"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,8 +1,10 @@
-"""Filters over names of variables, hosts and files of the control host."""
+"""Filters over names of variables, hosts, addresses and files of the control host."""
 
 import difflib
 import functools
 import hashlib
+import importlib
+import ipaddress
 from pathlib import Path
 
 import yaml
@@ -23,14 +25,71 @@ def _default(variable):
     return scaleplex_options(Path(__file__).resolve().parents[2])[variable]["default"]
 
 
-def scaleplex_urls(hosts, hostvars, port_variable):
-    """Return the URL of each host's service: its scaleplex_common_address, ansible_host or name, and its port."""
-    urls = []
+def _is_ipv6(address):
+    try:
+        return ipaddress.ip_address(str(address)).version == 6
+    except ValueError:
+        return False
+
+
+def scaleplex_bracketed(address):
+    """Return an address as it stands before a colon: IPv6 in brackets, anything else as it is."""
+    return f"[{address}]" if _is_ipv6(address) else address
+
+
+def scaleplex_addresses(hosts, hostvars):
+    """Return the address of each host: its scaleplex_common_address, ansible_host or name."""
+    found = []
     for host in hosts:
         variables = hostvars[host]
-        address = variables.get("scaleplex_common_address") or variables.get("ansible_host") or host
-        urls.append(f"http://{address}:{variables.get(port_variable, _default(port_variable))}")
+        address = str(variables.get("scaleplex_common_address") or variables.get("ansible_host") or host)
+        found.append(address.removeprefix("[").removesuffix("]"))
+    return found
+
+
+def scaleplex_urls(hosts, hostvars, port_variable):
+    """Return the URL of each host's service: its address and its port."""
+    urls = []
+    for host, address in zip(hosts, scaleplex_addresses(hosts, hostvars)):
+        port = hostvars[host].get(port_variable, _default(port_variable))
+        urls.append(f"http://{scaleplex_bracketed(address)}:{port}")
     return urls
+
+
+def scaleplex_bind(port, address):
+    """Return what a service listens on: all addresses, of both families on a host that is reached by IPv6."""
+    return f"[::]:{port}" if _is_ipv6(address) else f"0.0.0.0:{port}"
+
+
+def scaleplex_server_of(source, hostvars):
+    """Return the host of the inventory that exports the source of an NFS mount, an empty text where none does."""
+    server, _, path = str(source).rpartition(":")
+    for host in hostvars if path else ():
+        variables = hostvars[host]
+        names = {host, str(variables.get("ansible_host")), *scaleplex_addresses([host], hostvars)}
+        if server.strip("[]") in names and variables.get("scaleplex_nfs_mode") == "server":
+            return host
+    return ""
+
+
+def scaleplex_words(variables, options):
+    """Return a sentence for each variable that has to be a list and is given as a word."""
+    return [
+        f"{name} is the word '{variables[name]}', write {name}: [{variables[name]}]"
+        for name, option in options.items()
+        if option["type"] == "list" and isinstance(variables.get(name), str)
+    ]
+
+
+def scaleplex_missing_collections(names):
+    """Return the collections that this Ansible lacks."""
+    missing = []
+    for name in names:
+        try:
+            importlib.import_module(f"ansible_collections.{name}")
+        except ImportError:
+            missing.append(name)
+    return missing
 
 
 def scaleplex_options(roles):
@@ -39,6 +98,16 @@ def scaleplex_options(roles):
     for path in sorted(Path(roles).glob("*/meta/argument_specs.yml")):
         options |= yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
     return options
+
+
+def scaleplex_without_defaults(options):
+    """Return specs without their defaults, at every depth: a default may be a template of a list, which is a text."""
+    kept = {}
+    for name, option in options.items():
+        kept[name] = {key: value for key, value in option.items() if key != "default"}
+        if "options" in option:
+            kept[name]["options"] = scaleplex_without_defaults(option["options"])
+    return kept
 
 
 def scaleplex_sha1(path):
@@ -51,8 +120,18 @@ class FilterModule:
 
     def filters(self):
         return {
-            "nearest_names": nearest_names,
-            "scaleplex_options": scaleplex_options,
-            "scaleplex_sha1": scaleplex_sha1,
-            "scaleplex_urls": scaleplex_urls,
+            function.__name__: function
+            for function in (
+                nearest_names,
+                scaleplex_addresses,
+                scaleplex_bind,
+                scaleplex_bracketed,
+                scaleplex_missing_collections,
+                scaleplex_options,
+                scaleplex_server_of,
+                scaleplex_sha1,
+                scaleplex_urls,
+                scaleplex_without_defaults,
+                scaleplex_words,
+            )
         }
