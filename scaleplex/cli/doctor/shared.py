@@ -131,8 +131,8 @@ def judge_uids(seen: dict[str, Any], written: dict[str, Any], account: Account, 
         return [
             problem(
                 f"worker {url} writes as uid {seen.get('uid')}, Plex is {account}",
-                f"Run that worker with uid {account.uid} and gid {account.gid}, as Plex has here (id {account.name}), or"
-                f" export the directory with all_squash,anonuid={account.uid},anongid={account.gid}.",
+                f"Run that worker with uid {account.uid} and gid {account.gid}, as Plex has here (id {account.name}),"
+                f" or export the directory with all_squash,anonuid={account.uid},anongid={account.gid}.",
             )
         ]
     return [ok(f"worker {url} writes as {account}")]

@@ -101,7 +101,7 @@ def test_the_owner_of_a_fresh_file_tells_how_uids_are_mapped(uid: int, gid: int,
         assert "idmapping" in found[0].fix
 
 
-def test_a_server_that_maps_every_account_to_the_owner_of_the_directory_is_as_good_as_equal_uids(tmp_path: Path) -> None:
+def test_a_server_that_maps_every_account_to_the_directorys_owner_is_as_good_as_equal_uids(tmp_path: Path) -> None:
     mine = tmp_path.stat()
     worker = Account("scaleplex-worker", mine.st_uid + 1, mine.st_gid + 1)
     assert worst(storage.judge_owner({"uid": mine.st_uid, "gid": mine.st_gid}, worker, tmp_path)) == "ok"
