@@ -228,3 +228,20 @@ def test_the_job_to_paste_into_prometheus_is_the_one_of_the_file() -> None:
         pasted["scrape_configs"]
         == yaml.safe_load(text.replace("[targets.json]", "[scaleplex/targets.json]"))["scrape_configs"]
     )
+
+
+def test_systemd_holds_the_relays_port_at_the_address_the_relay_is_told() -> None:
+    service = (REPOSITORY / "systemd/scaleplex-relay.service").read_text()
+    assert "\nRequires=scaleplex-relay.socket\n" in service
+    assert re.findall(r"^After=scaleplex-relay.socket ", service, re.MULTILINE)
+    assert "\nWantedBy=sockets.target\n" in (REPOSITORY / "systemd/scaleplex-relay.socket").read_text()
+    role = REPOSITORY / "roles/scaleplex_plex_host"
+    drop_in = (role / "templates/10-address.conf.j2").read_text()
+    # The empty line takes the unit's own address away: without it there are two.
+    assert "\nListenStream=\nListenStream={{ scaleplex_plex_host_relay_bind }}\n" in drop_in
+    assert (
+        "SCALEPLEX_RELAY_BIND={{ scaleplex_plex_host_relay_bind }}\n" in (role / "templates/relay.env.j2").read_text()
+    )
+    removed = yaml.safe_load((role / "tasks/uninstall.yml").read_text())
+    files = next(task["loop"] for task in removed if task["name"] == "Files are gone")
+    assert {f"/etc/systemd/system/scaleplex-relay.socket{end}" for end in ("", ".d")} <= set(files)

@@ -57,6 +57,8 @@ class Callbacks:
         body = (
             req.stream.read() if "chunked" in (req.get_header("Transfer-Encoding") or "") else req.bounded_stream.read()
         )
+        if len(body) < (req.content_length or 0):
+            raise falcon.HTTPBadRequest  # its sender was killed while it sent, so nothing was said
         foreign = not req.remote_addr.startswith(LOOPBACK) or any(req.get_header(name) for name in FORWARDED)
         if foreign:
             self._table.violations.add("not-loopback", f"{tail} from {req.remote_addr}", session, job)

@@ -14,6 +14,11 @@ from tests.support.signing import sign
 
 SECRET = b"the-secret-of-a-test-fleet"
 START_SECONDS = 20.0
+# As systemd does before it starts a program: sockets from descriptor 3 on, and their number for this process.
+HAND_OVER = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,12 @@ class Service:
         secret: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
+        activated: bool = False,
     ) -> None:
         """Listen; start later.
 
         Args:
+            activated: hand the socket over as systemd does (sd_listen_fds(3)), not by gunicorn's option.
             host: address to listen on; ``::`` takes IPv4 too.
         """
         self.name = name
@@ -65,16 +72,23 @@ class Service:
         self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
         self._log = (directory / f"{name}.log").open("w+b")
         self._process: subprocess.Popen[bytes] | None = None
+        self._activated = activated
+
+    def command(self, descriptor: int) -> list[str]:
+        """Return what starts it with a listening socket."""
+        gunicorn = [
+            *(sys.executable, "-m", "gunicorn", "--config", f"python:scaleplex.{self.name}.gunicorn_conf"),
+            *("--worker-tmp-dir", str(self._directory), f"scaleplex.{self.name}.app:create()"),
+        ]
+        if not self._activated:
+            return [*gunicorn, "--bind", f"fd://{descriptor}"]
+        return [sys.executable, "-c", HAND_OVER, str(descriptor), *gunicorn]
 
     def start(self) -> "Service":
         """Start it, and return when it answers."""
         descriptor = self._listener.fileno()
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--config", f"python:scaleplex.{self.name}.gunicorn_conf"),
-                *("--bind", f"fd://{descriptor}", "--worker-tmp-dir", str(self._directory)),
-                f"scaleplex.{self.name}.app:create()",
-            ],
+            self.command(descriptor),
             cwd=self._directory,
             env=self._environ,
             pass_fds=[descriptor],
@@ -93,16 +107,17 @@ class Service:
 
     def restart(self) -> None:
         """End it and start it again on the same port."""
-        self._end()
+        self.end()
         self.start()
 
     def stop(self) -> None:
         """End it and close the port."""
-        self._end()
+        self.end()
         self._listener.close()
         self._log.close()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End it; the port stays open, as under systemd."""
         if self._process is not None:
             self._process.terminate()
             try:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -272,3 +273,16 @@ def test_a_plex_beyond_loopback_is_refused_in_a_clear_sentence() -> None:
     done = run_gunicorn({"PLEX_URL": "http://10.0.0.5:32400"})
     assert done.returncode != 0
     assert "must be an http URL on a loopback address" in done.stderr
+
+
+def test_a_relay_that_cannot_see_which_jobs_live_is_not_ready(tmp_path: Path) -> None:
+    relay = Service("relay", tmp_path, {"RUNTIME_DIR": str(tmp_path / "run")})
+    try:
+        relay.start()
+        answer = relay.request("GET", "/readyz", sign=False)
+        assert answer.status == 503
+        assert str(tmp_path / "run/jobs") in str(answer.json["detail"])
+        (tmp_path / "run/jobs").mkdir(parents=True)
+        assert relay.request("GET", "/readyz", sign=False).status == 200
+    finally:
+        relay.stop()
