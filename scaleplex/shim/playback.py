@@ -7,6 +7,12 @@ import time
 from scaleplex.protocol import wire
 from scaleplex.shim import http, journal, listing
 
+TYPE_CHECKING = False  # typing's own costs its import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Connect = Callable[[str, float], http.Socket]
+
 TICK_MS = 200
 SEND_SECONDS = 2.0
 RECEIVE_BYTES = 1 << 16
@@ -39,9 +45,10 @@ class Playback:
     ``told`` is True once PMS may know of it: from then on none may start even after the first one has surely ended.
     """
 
-    def __init__(self, silence_seconds: float, log: journal.Journal) -> None:
+    def __init__(self, silence_seconds: float, log: journal.Journal, connect: "Connect" = http.connect) -> None:
         self.begun = False
         self.told = False
+        self._connect = connect
         self._log = log
         self._accepted = False
         self._silence_seconds = silence_seconds
@@ -59,7 +66,7 @@ class Playback:
 
     def _deliver(self, worker: str, request: bytes, connect_seconds: float, response: http.ResponseReader) -> Outcome:
         try:
-            connection = http.connect(worker, connect_seconds)
+            connection = self._connect(worker, connect_seconds)
         except OSError as exc:
             return Outcome(UNREACHABLE, "unreachable", str(exc))
         try:

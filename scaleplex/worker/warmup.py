@@ -54,11 +54,16 @@ class WarmUp:
     """
 
     def __init__(
-        self, config: WorkerConfig, on_problem: Callable[[str], None], on_found: Callable[[Equipment], None]
+        self,
+        config: WorkerConfig,
+        on_problem: Callable[[str], None],
+        on_found: Callable[[Equipment], None],
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._config = config
         self._on_problem = on_problem
         self._on_found = on_found
+        self._retry_seconds = retry_seconds
         self._stop = threading.Event()
         self.codecs = Codecs()
         self.equipment = Equipment(
@@ -84,7 +89,7 @@ class WarmUp:
                 if str(exc) != self.problem:
                     self._on_problem(str(exc))
                 self.problem = str(exc)
-                self._stop.wait(RETRY_SECONDS)
+                self._stop.wait(self._retry_seconds)
             else:
                 self._on_found(self.equipment)
                 self.problem = None

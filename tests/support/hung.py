@@ -6,9 +6,10 @@ waits, as on an NFS mount whose server is away, until the test is over.
 
 import ctypes
 import os
+import signal
 import struct
-import threading
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Self
 
@@ -35,10 +36,10 @@ class HungMount:
         if not os.path.exists("/dev/fuse"):
             pytest.skip("cannot mount here: there is no /dev/fuse")
         self.path = path
-        self.listed: list[float] = []  # monotonic seconds of each opening of the directory
         self._answering = answering
         self._device = -1
-        self._server = threading.Thread(target=self._serve)
+        self._server: subprocess.Popen[bytes] | None = None
+        self._listed = 0
 
     def __enter__(self) -> Self:
         self._device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
@@ -46,32 +47,45 @@ class HungMount:
         if _libc.mount(b"hung", os.fsencode(self.path), b"fuse", 0, options) != 0:
             pytest.skip(f"cannot mount here: {os.strerror(ctypes.get_errno())}")
         if self._answering:
-            self._server.start()
+            # A process of its own: whoever starts one with a working directory in here waits for it.
+            command = [sys.executable, __file__, str(self._device)]
+            self._server = subprocess.Popen(command, pass_fds=(self._device,), stdout=subprocess.PIPE)
+            assert self._server.stdout is not None
+            os.set_blocking(self._server.stdout.fileno(), False)
         return self
 
     def __exit__(self, *_: object) -> None:
         _libc.umount2(os.fsencode(self.path), MNT_DETACH | 1)  # MNT_FORCE: who waits gets an error
-        if self._answering:
-            self._server.join(10)
         os.close(self._device)
+        if self._server is not None:
+            self._server.kill()
+            self._server.communicate()
+
+    def listed(self) -> int:
+        """Return how often the directory was opened for listing."""
+        assert self._server is not None
+        assert self._server.stdout is not None
+        self._listed += len(self._server.stdout.read() or b"")
+        return self._listed
 
     def hang(self) -> None:
         """Answer no more."""
-        self._answering = False
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                request = os.read(self._device, REQUEST_BYTES)
-            except OSError:
-                return  # unmounted
-            _, operation, unique = struct.unpack_from("<IIQ", request)
-            if operation == OPENDIR:
-                self.listed.append(time.monotonic())
-            if operation == FORGET or not self._answering:
-                continue
+
+def _serve(device: int) -> None:
+    while True:
+        try:
+            request = os.read(device, REQUEST_BYTES)
+        except OSError:
+            return  # unmounted
+        _, operation, unique = struct.unpack_from("<IIQ", request)
+        if operation == OPENDIR:
+            os.write(1, b"o")
+        if operation != FORGET:
             error, body = _answer(operation)
-            os.write(self._device, struct.pack("<IiQ", 16 + len(body), -error, unique) + body)
+            os.write(device, struct.pack("<IiQ", 16 + len(body), -error, unique) + body)
 
 
 def _answer(operation: int) -> tuple[int, bytes]:
@@ -87,3 +101,7 @@ def _answer(operation: int) -> tuple[int, bytes]:
     if operation in answers:
         return 0, answers[operation]
     return (ENOENT if operation == LOOKUP else ENOSYS), b""
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -134,6 +134,26 @@ def test_a_fault_of_the_shim_before_anything_began_runs_the_real_transcoder(host
     assert host.event_names() == [("fallback", "shim-fault")]
 
 
+def test_a_fault_of_the_shim_with_the_fallback_off_runs_nothing(host: Host, dead_url: str) -> None:
+    with (copied_library(host) / "shim" / "placement.py").open("a") as file:
+        file.write("\ndef Search(*_):\n    raise RuntimeError('broken on purpose')\n")
+    host.configure(orchestrators=dead_url, fallback="0")
+    done = host.run()
+    assert done.code == wire.EXIT_NO_WORKER
+    assert b"broken on purpose" in done.stderr
+    assert not host.real_ran()
+
+
+def test_the_transcoder_of_the_settings_is_the_one_that_runs(host: Host, dead_url: str) -> None:
+    elsewhere = host.base / "another place" / "transcoder"
+    elsewhere.parent.mkdir()
+    host.real.rename(elsewhere)
+    host.configure(orchestrators=dead_url, transcoder=str(elsewhere))
+    for args in (ARGS, LOCAL_ARGS):
+        assert host.run(args).code == 7
+        assert host.real_argv() == [os.fsencode(a) for a in args]
+
+
 def test_a_fault_of_the_shim_after_ffmpeg_began_starts_no_second_writer(host: Host, serve: Serve) -> None:
     with (copied_library(host) / "shim" / "playback.py").open("a") as file:
         file.write("\ndef write_all(*_):\n    raise RuntimeError('broken on purpose')\n")

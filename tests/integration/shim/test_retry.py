@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from scaleplex.protocol import wire
+from scaleplex.shim import placement
 from tests.integration.shim.fakes import (
     JOB,
     SECRET,
@@ -276,3 +277,11 @@ def test_the_orchestrators_reason_for_a_worker_reaches_that_worker(host: Host, s
     host.configure(orchestrators=serve(place(worker.url)).url)
     assert host.run().code == 0
     assert worker.requests[0].json["reason"] == "least-loaded"
+
+
+def test_a_search_after_a_lost_worker_has_its_full_time_again(host: Host, serve: Serve) -> None:
+    beats = [(wire.HEARTBEAT, b"")]
+    first, second = serve(stream(*beats, seconds=placement.SEARCH_SECONDS + 0.5)), serve(GOOD)
+    host.configure(orchestrators=serve(place(first.url), place(second.url)).url)
+    assert host.run().code == 0
+    assert host.event_names()[-1] == ("ended", "ended")

@@ -21,7 +21,6 @@ from tests.integration.worker.stand import THROTTLE, FakeRelay, Job, Stream, Wor
 
 MakeJob = Callable[..., Job]
 Start = Callable[..., Worker]
-ENDS = [("exit-3", 3, None), ("exit-187", 187, None), ("signal-11", 139, 11)]
 GUNICORN = [
     sys.executable,
     "-m",
@@ -454,6 +453,7 @@ def test_what_runs_can_be_looked_at(worker: Worker, fake_job: MakeJob) -> None:
     job = fake_job(worker, "run")
     stream = job.post()
     pid = pid_of(stream)
+    assert [path.name for path in (worker.root / "state/running").iterdir()] == [f"{job.job}.1.json"]
     task = json.loads(worker.ask("GET", f"/task/{job.job}")[1])
     assert (task["state"], task["pid"], task["attempt"], task["kind"]) == ("running", pid, 1, "video")
     assert "drop:-progressurl" in task["labels"]
@@ -461,14 +461,17 @@ def test_what_runs_can_be_looked_at(worker: Worker, fake_job: MakeJob) -> None:
     capability = json.loads(worker.ask("GET", "/capability")[1])
     assert capability["tasks"] == [{"session": job.session, "job": job.job, "kind": "video", "attempt": 1}]
     assert (capability["state"], capability["sessions"], capability["max_sessions"]) == ("ready", 1, 4)
-    assert str(relay_signature(task["argv"])) not in worker.log()
     stream.vanish()
+    wait_for(lambda: not list((worker.root / "state/running").iterdir()))
 
 
-def relay_signature(argv: list[str]) -> str:
-    """Return the signature in a command line's callback URLs, or something no log holds."""
-    urls = [word for word in argv if "/cb/" in word]
-    return urls[0].split("/cb/")[1].split("/")[1] if urls else "no callback here"
+def test_the_signature_of_a_callback_reaches_no_log(worker: Worker, fake_job: MakeJob, relay: FakeRelay) -> None:
+    job = fake_job(worker, "run-1")
+    job.post().exit()
+    wait_for(lambda: "task ended" in worker.log())
+    signatures = {call.path.split("/")[3] for call in relay.calls}
+    assert len(signatures) == 1
+    assert signatures.pop() not in worker.log()
 
 
 def test_a_worker_registers_with_its_orchestrators(start_worker: Start, relay: FakeRelay) -> None:

@@ -5,7 +5,6 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -196,7 +195,11 @@ def test_a_body_of_more_than_a_mebibyte_is_refused(worker: Worker) -> None:
 
 
 def test_the_refusals_are_counted(worker: Worker, job: Job) -> None:
-    job.post(cwd="/tmp")
-    text = worker.ask("GET", "/metrics", auth=None)[1].decode()
-    assert 'scaleplex_worker_refused_total{error="policy"}' in text
-    assert Path(worker.root).exists()
+    def counted() -> float:
+        lines = worker.ask("GET", "/metrics", auth=None)[1].decode().splitlines()
+        name = 'scaleplex_worker_refused_total{error="policy"} '
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    before = counted()
+    assert job.post(cwd="/tmp").status == 422
+    assert counted() == before + 1

@@ -2,4 +2,95 @@
 
 from tests.mutation.hand_made import HandMade
 
-MUTANTS: tuple[HandMade, ...] = ()
+PARTS = "tests/unit/worker/test_parts.py"
+PLAYBACK = "tests/unit/worker/test_playback.py"
+SIGNED = "tests/unit/worker/test_signed.py"
+
+
+def unsigned(what: str, resource: str, docstring: str) -> HandMade:
+    """Return the mutant that opens a resource to everybody."""
+    head = f'class {resource}:\n    """{docstring}"""\n'
+    return HandMade(
+        name=f"{what} unsigned",
+        path="scaleplex/worker/resources.py",
+        old=head,
+        new=f"{head}\n    unsigned = True\n",
+        tests=(SIGNED,),
+    )
+
+
+MUTANTS: tuple[HandMade, ...] = (
+    HandMade(
+        name="pid files of another boot are believed",
+        path="scaleplex/worker/leftovers.py",
+        old='here = content["boot"] == boot_id()',
+        new="here = True",
+        tests=(PARTS,),
+    ),
+    HandMade(
+        name="a silent Plex host is not noticed",
+        path="scaleplex/worker/playback.py",
+        old="            _watch_for_silence(self._shim)\n",
+        new="",
+        tests=(PLAYBACK,),
+    ),
+    HandMade(
+        name="drain after ffmpeg's own end counts",
+        path="scaleplex/worker/playback.py",
+        old="if self._ended is not None and event in (Event.DRAIN, Event.KILL):",
+        new="if self._ended is not None and event is Event.KILL:",
+        tests=(PLAYBACK,),
+    ),
+    HandMade(
+        name="FINAL_REPORT_SECONDS 24 -> 1",
+        path="scaleplex/worker/playback.py",
+        old="FINAL_REPORT_SECONDS = LONGEST_END_SECONDS + 1.0",
+        new="FINAL_REPORT_SECONDS = 1.0",
+        tests=(PLAYBACK,),
+    ),
+    HandMade(
+        name="a process that SIGKILL does not end keeps its slot",
+        path="scaleplex/worker/playback.py",
+        old="            self._feed(Event.EXITED)  # killed, and still there",
+        new="            pass  # killed, and still there",
+        tests=(PLAYBACK,),
+    ),
+    unsigned("kill", "Kill", "``POST /task/<job>/kill``."),
+    unsigned("drain", "Drain", "``POST /drain`` and ``POST /undrain``: answer with the capability."),
+    unsigned("task list", "TaskList", "``GET /tasks``: what runs."),
+    HandMade(
+        name="pid file stays after the task",
+        path="scaleplex/worker/runner.py",
+        old="            self.pid_files.remove(task.claim.job, task.claim.attempt)\n",
+        new="            pass\n",
+        tests=("tests/integration/worker/test_life.py::test_what_runs_can_be_looked_at",),
+    ),
+    HandMade(
+        name="warm-up is not tried again",
+        path="scaleplex/worker/warmup.py",
+        old="                self._stop.wait(self._retry_seconds)\n",
+        new="                return\n",
+        tests=(PARTS,),
+    ),
+    HandMade(
+        name="an ffmpeg without the progress patch passes",
+        path="scaleplex/worker/warmup.py",
+        old="    PLACE_OPTION,\n",
+        new="",
+        tests=(PARTS,),
+    ),
+    HandMade(
+        name="a name another attempt has taken over is removed",
+        path="scaleplex/worker/staged.py",
+        old="if os.lstat(file.path).st_ino == file.inode:",
+        new="if os.lstat(file.path):",
+        tests=("tests/unit/worker/test_staged.py",),
+    ),
+    HandMade(
+        name="a kill of one attempt ends every attempt",
+        path="scaleplex/worker/supervisor.py",
+        old="(attempt is None or task.claim.attempt == attempt)",
+        new="True",
+        tests=("tests/unit/worker/test_supervisor.py",),
+    ),
+)

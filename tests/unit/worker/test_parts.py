@@ -1,14 +1,16 @@
 """Smaller parts: the worker's own options, settings, pid files, the warm-up's reading, staged files."""
 
+import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from scaleplex.common.config import load
 from scaleplex.common.errors import ConfigError
-from scaleplex.worker import command, process
+from scaleplex.worker import command, process, warmup
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.confine import Grants, Launcher
 from scaleplex.worker.leftovers import PidFiles, start_ticks
@@ -171,3 +173,64 @@ def test_a_child_leads_its_own_session_and_dies_with_its_group(tmp_path: Path) -
     assert ended == process.Ended(None, 9)
     child.signal_group(15)
     child.close()
+
+
+FAKE_FFMPEG = """#!/bin/sh
+case "$*" in *"-h full"*) echo "{options}" ;; esac
+exit 0
+"""
+
+
+def fake_ffmpeg(path: Path, *without: str) -> None:
+    options = " ".join(f"-{name} x" for name in warmup.PRIVATE_OPTIONS if name not in without)
+    path.write_text(FAKE_FFMPEG.format(options=options))
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("option", ["throttle_signals", "progress_timestamps", "manifest_name", "skip_to_segment"])
+def test_an_ffmpeg_that_lacks_a_patch_does_not_pass_the_warm_up(tmp_path: Path, option: str) -> None:
+    program = tmp_path / "ffmpeg"
+    here = settings(FFMPEG=str(program), FFPROBE=str(program), TRANSCODE_ROOT=str(tmp_path), BACKEND="sw")
+    fake_ffmpeg(program)
+    check(here)
+    fake_ffmpeg(program, option)
+    with pytest.raises(NotReady, match=f"has no -{option}: it is not scaleplex-ffmpeg"):
+        check(here)
+
+
+def test_a_warm_up_that_fails_is_tried_again_until_it_passes(tmp_path: Path) -> None:
+    program, root = tmp_path / "ffmpeg", tmp_path / "transcode"
+    fake_ffmpeg(program)
+    here = settings(FFMPEG=str(program), FFPROBE=str(program), TRANSCODE_ROOT=str(root), BACKEND="sw")
+    problems: list[str] = []
+    failed, found = threading.Event(), threading.Event()
+
+    def note(problem: str) -> None:
+        problems.append(problem)
+        failed.set()
+
+    trying = warmup.WarmUp(here, note, lambda equipment: found.set(), retry_seconds=0.01)
+    trying.start()
+    assert failed.wait(20)
+    assert trying.problem == problems[0]
+    root.mkdir()
+    assert found.wait(20)
+    trying.stop()
+    assert len(problems) == 1
+    assert warmup.RETRY_SECONDS == 15.0  # the pages promise it
+
+
+def test_a_pid_file_of_another_boot_names_nobody(tmp_path: Path) -> None:
+    files = PidFiles.below(tmp_path)
+    child = subprocess.Popen(["sleep", "30"], start_new_session=True)
+    try:
+        files.write("job", 1, child.pid, "/nowhere")
+        path = files.directory / "job.1.json"
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"boot": "another", "owner_ticks": 1}))
+        assert files.clear() == []
+        assert child.poll() is None
+        assert not path.exists()
+    finally:
+        child.kill()
+        child.wait()
