@@ -11,8 +11,12 @@ from typing import Protocol, cast
 
 import falcon
 
+from scaleplex.common.errors import Unauthorized
+
 AUTH_HEADER = "X-Scaleplex-Auth"
 EPOCH_HEADER = "X-Scaleplex-Epoch"
+ANSWER_HEADER = "X-Scaleplex-Answer"
+BODILESS = (204, 304)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,9 @@ class Verify(Protocol):
     def glance(self, header: str | None) -> None:
         """Raise Unauthorized if no body could make this header good: it is missing, malformed or stale."""
 
+    def seal(self, nonce: str, status: int, body: bytes | None) -> str:
+        """Return the value of ``X-Scaleplex-Answer``; a body of None is a stream."""
+
 
 def check(verify: Verify, req: falcon.Request, body: bytes) -> Proof:
     """Check a request's signature and keep the proof in ``req.context.proof``.
@@ -54,9 +61,30 @@ def check(verify: Verify, req: falcon.Request, body: bytes) -> Proof:
     Raises:
         Unauthorized: unsigned, wrongly signed, stale, replayed or meant for somebody else.
     """
-    proof = verify(req.method, request_target(req), req.get_header(AUTH_HEADER), body, called_at(req))
-    req.context.proof = proof
+    try:
+        proof = verify(req.method, request_target(req), req.get_header(AUTH_HEADER), body, called_at(req))
+    except Unauthorized as exc:
+        req.context.nonce = exc.nonce
+        raise
+    req.context.proof, req.context.nonce = proof, proof.nonce
     return proof
+
+
+def seal(verify: Verify, req: falcon.Request, resp: falcon.Response) -> None:
+    """Sign the answer to a signed request, and name the epoch in any.
+
+    A stream is signed as one, frame by frame by whoever makes it, unless it has its whole body in ``whole``.
+    """
+    resp.set_header(EPOCH_HEADER, verify.epoch)
+    nonce = getattr(req.context, "nonce", "")
+    if not nonce:
+        return
+    body: bytes | None
+    if resp.stream is not None:
+        body = getattr(resp.stream, "whole", None)
+    else:
+        body = b"" if resp.status_code in BODILESS else resp.render_body() or b""
+    resp.set_header(ANSWER_HEADER, verify.seal(nonce, resp.status_code, body))
 
 
 def request_target(req: falcon.Request) -> str:

@@ -140,7 +140,11 @@ def bind_address(text: str) -> str:
 
 def url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest or "/" in rest.rstrip("/"):
+    if scheme.lower() == "https":
+        raise ValueError(
+            "an http:// URL: no part of a fleet speaks TLS; docs/how-to/encrypt says how to encrypt the network"
+        )
+    if scheme != "http" or not separator or not rest or "/" in rest.rstrip("/") or set(rest) & set("@?# "):
         raise ValueError("a URL such as http://10.0.0.6:32481, without a path")
     return text.rstrip("/")
 

@@ -64,8 +64,11 @@ class BadField(ScaleplexError):
 
 
 class Unauthorized(ScaleplexError):
+    """``nonce`` is that of a request whose signature is right all the same: its sender gets a signed refusal."""
+
     code = "unauthorized"
     status = 401
+    nonce = ""
 
 
 class EpochWanted(Unauthorized):

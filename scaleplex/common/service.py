@@ -1,5 +1,6 @@
 """What every HTTP service needs: the app, signed requests, errors as JSON, health, gunicorn's settings."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -50,8 +51,13 @@ class Gate:
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
     ) -> None:
-        if self._verify is not None:
-            resp.set_header(auth.EPOCH_HEADER, self._verify.epoch)
+        if self._verify is None:
+            return
+        if resource is None and req.get_header(auth.AUTH_HEADER) is not None:
+            # No such path: whoever signed a request without a body may still trust the answer.
+            with contextlib.suppress(errors.ScaleplexError):
+                auth.check(self._verify, req, read_body(req, 0))
+        auth.seal(self._verify, req, resp)
 
 
 def loggable_path(req: falcon.Request) -> str:

@@ -31,11 +31,11 @@ class AfterSending:
     """A body that runs something once the server has sent it: the server closes it then (PEP 3333)."""
 
     def __init__(self, body: bytes, then: Callable[[], None]) -> None:
-        self._body = body
+        self.whole = body  # what the answer's signature covers
         self._then = then
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._body
+        yield self.whole
 
     def close(self) -> None:
         self._then()

@@ -18,6 +18,7 @@ from scaleplex.protocol.client import SignedSession
 
 CONNECT_SECONDS = 0.5
 READ_SECONDS = 2.0
+ANSWER_MAX_BYTES = 1 << 16
 # The task of a placement may still be on its way from the shim to the worker.
 PAUSES_SECONDS = (0.0, 1.0, 3.0)
 
@@ -70,6 +71,7 @@ class Superseder:
                 json={"reason": "superseded", "attempt": job.attempt},
                 connect_seconds=CONNECT_SECONDS,
                 read_seconds=READ_SECONDS,
+                answer_max_bytes=ANSWER_MAX_BYTES,
             )
         except requests.RequestException:
             return "failed"

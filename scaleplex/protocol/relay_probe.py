@@ -11,7 +11,7 @@ import requests
 
 from scaleplex.common.log import Secret
 from scaleplex.protocol import wire
-from scaleplex.protocol.client import SignedSession
+from scaleplex.protocol.client import SignedSession, UntrustedAnswer
 
 SESSION = "scaleplex-doctor"
 CONNECT_SECONDS = 1.0
@@ -77,10 +77,15 @@ def ask(url: str, secret: Secret | None) -> list[Answer]:
                     probe.method, url.rstrip("/") + probe.target,
                     connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS,
                 ).status_code  # fmt: skip
+            except UntrustedAnswer as exc:
+                # A refusal shows what is wrong, whoever it is from; anything else is not the relay's.
+                refused = exc.answer.status_code if not exc.answer.ok else None
+                answers.append(Answer(probe.name, probe.wanted, refused, "" if refused else "its answer is not signed"))
             except requests.RequestException as exc:
                 answers.append(Answer(probe.name, probe.wanted, None, short(exc)))
                 break
-            answers.append(Answer(probe.name, probe.wanted, status))
+            else:
+                answers.append(Answer(probe.name, probe.wanted, status))
     finally:
         signed.close()
         unsigned.close()

@@ -94,16 +94,28 @@ class Verifier:
             raise Unauthorized(
                 "The signature does not fit the request.", "Both hosts need the same fleet secret; compare its digest."
             )
-        self._check_receiver(receiver, called_at)
-        now_ms = self._check_clock(time_ms)
+        try:
+            self._check_receiver(receiver, called_at)
+            self._check_time(time_ms, epoch)
+        except Unauthorized as exc:
+            exc.nonce = nonce
+            raise
+        if not self._nonces.first_use(nonce, self._clock_ms()):
+            # Not signed: its sender has had the answer to this nonce.
+            raise Unauthorized("The request was seen before.", "Sign each request anew.")
+        return Proof(nonce, receiver)
+
+    def seal(self, nonce: str, status: int, body: bytes | None) -> str:
+        """Return the value of ``X-Scaleplex-Answer`` for the answer to a request; a body of None is a stream."""
+        return wire.seal_answer(self._secret, nonce, status, body)
+
+    def _check_time(self, time_ms: int, epoch: str) -> None:
+        self._check_clock(time_ms)
         if epoch != self.epoch and (epoch != wire.NO_EPOCH or time_ms <= self._unsafe_until_ms):
             raise EpochWanted(
                 "The request may be older than this process, which cannot know whether it was carried out before.",
                 f"Send it again with the epoch that stands in {wire.EPOCH_HEADER} of this answer.",
             )
-        if not self._nonces.first_use(nonce, now_ms):
-            raise Unauthorized("The request was seen before.", "Sign each request anew.")
-        return Proof(nonce, receiver)
 
     def glance(self, header: str | None) -> None:
         """Refuse what can be refused by the header alone, before anybody reads a body.
@@ -113,13 +125,12 @@ class Verifier:
         """
         self._check_clock(_parts(header)[0])
 
-    def _check_clock(self, time_ms: int) -> int:
+    def _check_clock(self, time_ms: int) -> None:
         now_ms = self._clock_ms()
         if abs(now_ms - time_ms) > wire.CLOCK_TOLERANCE_MS:
             raise Unauthorized(
                 f"The request's time is off by {abs(now_ms - time_ms) // 1000} s.", "Synchronise the hosts' clocks."
             )
-        return now_ms
 
     def _check_receiver(self, receiver: str, called_at: str) -> None:
         names = tuple(filter(None, (called_at, *self._names)))

@@ -6,10 +6,15 @@ module as fallback, and holds no type that only one side needs. ``tests/start`` 
 
 Formats (docs/reference/protocol.md prints them from here):
 
-* a **frame** of a task's stream is one type byte, a big-endian 32-bit length and the payload;
+* a **frame** of a task's stream is one type byte, a big-endian 32-bit length, the payload and, when there is a fleet
+  secret, a MAC of 16 bytes: the beginning of HMAC-SHA256 with the stream's key over the frame's number in the stream
+  (64 bits, from 0), type, length and payload. The key is HMAC-SHA256 with the fleet secret over ``stream`` and the
+  request's nonce;
 * a **signed request** carries ``X-Scaleplex-Auth: v2 TIME_MS NONCE RECEIVER EPOCH MAC``, the MAC being HMAC-SHA256 with
   the fleet secret over version, method, receiver (``host:port`` of the URL the sender calls), target (path and query),
   time, nonce, epoch and the SHA-256 of the body;
+* an **answer** to it carries ``X-Scaleplex-Answer: v2 MAC``, over ``answer``, version, the request's nonce, status and
+  the SHA-256 of the body; ``stream`` stands for that of a stream of frames;
 * an **epoch** is a random word of one life of a service. A sender learns it from an answer, in ``X-Scaleplex-Epoch``;
   one that does not know it sends ``-``, which a service takes once no request to its earlier life can be replayed;
 * a **ticket** is the signed leave to run one attempt of one job on one worker, ``v2 EXPIRES_MS MAC``;
@@ -40,6 +45,7 @@ HEARTBEAT = b"H"  # empty; at least every HEARTBEAT_SECONDS
 EXIT = b"X"  # JSON: {"code", "signal", "reason", "detail", "retry"}; the last frame of a stream
 FRAME_KINDS = (STDOUT, STDERR, INFO, HEARTBEAT, EXIT)
 FRAME_HEADER_BYTES = 5
+FRAME_MAC_BYTES = 16
 FRAME_MAX_BYTES = 1 << 20
 HEARTBEAT_SECONDS = 1.0
 SILENCE_SECONDS = 10.0  # a stream silent for longer is broken: the host behind it is gone
@@ -48,6 +54,7 @@ SILENCE_SECONDS = 10.0  # a stream silent for longer is broken: the host behind 
 
 AUTH_HEADER = "X-Scaleplex-Auth"
 AUTH_VERSION = "v2"
+ANSWER_HEADER = "X-Scaleplex-Answer"
 EPOCH_HEADER = "X-Scaleplex-Epoch"
 NO_EPOCH = "-"
 CLOCK_TOLERANCE_MS = 60_000  # how far two clocks of the fleet may be apart
@@ -88,7 +95,11 @@ def hmac_sha256(key: bytes, message: bytes) -> str:
 
 def same(left: str, right: str) -> bool:
     """Compare two strings in a time that does not depend on where they differ."""
-    ours, theirs = _encoded(left), _encoded(right)
+    return same_bytes(_encoded(left), _encoded(right))
+
+
+def same_bytes(ours: bytes, theirs: bytes) -> bool:
+    """Compare bytes in a time that does not depend on where they differ."""
     if len(ours) != len(theirs):
         return False
     difference = 0
@@ -129,6 +140,18 @@ def sign_request(
     """Return the value of the ``X-Scaleplex-Auth`` header; arguments as in :func:`request_mac`."""
     mac = request_mac(secret, method, receiver, target, time_ms, nonce, epoch, body)
     return f"{AUTH_VERSION} {time_ms} {nonce} {receiver} {epoch} {mac}"
+
+
+def seal_answer(secret: bytes, nonce: str, status: int, body: bytes | None) -> str:
+    """Return the value of the ``X-Scaleplex-Answer`` header.
+
+    Args:
+        nonce: the request's.
+        body: None when it is a stream of frames, which have MACs of their own.
+    """
+    digest = "stream" if body is None else sha256(body).hexdigest()
+    text = "\n".join(("answer", AUTH_VERSION, nonce, str(status), digest))
+    return f"{AUTH_VERSION} {hmac_sha256(secret, _encoded(text))}"
 
 
 def is_epoch(text: str) -> bool:
@@ -184,37 +207,81 @@ def callback_base(relay_url: str, secret: bytes, session: str, job: str, attempt
     return f"{relay_url.rstrip('/')}/cb/{attempt}/{callback_signature(secret, session, job, attempt)}"
 
 
-def encode_frame(kind: bytes, payload: bytes) -> bytes:
+class FrameMac:
+    """Makes the MACs of one direction of one stream, frame after frame; each end has its own."""
+
+    def __init__(self, secret: bytes, nonce: str) -> None:
+        """Begin at the first frame.
+
+        Args:
+            nonce: that of the request the stream answers.
+        """
+        key = bytes.fromhex(hmac_sha256(secret, _encoded("stream\n" + nonce))).ljust(64, b"\0")
+        # HMAC's two pads are hashed once and copied for each frame.
+        self._inner = sha256(bytes(b ^ 0x36 for b in key))
+        self._outer = sha256(bytes(b ^ 0x5C for b in key))
+        self._number = 0
+
+    def of(self, head: bytes, payload: bytes) -> bytes:
+        """Return the MAC of the next frame, from its type and length and its payload."""
+        inner = self._inner.copy()
+        inner.update(self._number.to_bytes(8, "big") + head)
+        inner.update(payload)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        self._number += 1
+        mac: bytes = outer.digest()[:FRAME_MAC_BYTES]
+        return mac
+
+
+def encode_frame(kind: bytes, payload: bytes, mac: FrameMac | None = None) -> bytes:
     """Return one frame as bytes; the payload is at most ``FRAME_MAX_BYTES`` long."""
-    return kind + len(payload).to_bytes(4, "big") + payload
+    head = kind + len(payload).to_bytes(4, "big")
+    return head + payload + (mac.of(head, payload) if mac is not None else b"")
 
 
 class FrameReader:
     """Cuts a byte stream into frames, whatever the pieces it arrives in."""
 
-    def __init__(self) -> None:
+    def __init__(self, mac: FrameMac | None = None) -> None:
         self._pending = b""
+        self._mac = mac
+        self._mac_bytes = FRAME_MAC_BYTES if mac is not None else 0
+        self._problem = ""
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Return the frames completed by these bytes as ``(kind, payload)`` pairs.
 
+        Frames in front of a bad one count: one of them may say that a writer has begun. The next call then raises.
+
         Raises:
-            ValueError: the bytes are no frames; the stream cannot be trusted any more.
+            ValueError: the bytes are no frames, or not those that were sent; the stream cannot be trusted any more.
         """
+        if self._problem:
+            raise ValueError(self._problem)
         self._pending += data
         frames: list[tuple[bytes, bytes]] = []
         start = 0
         while len(self._pending) - start >= FRAME_HEADER_BYTES:
-            kind = self._pending[start : start + 1]
-            length = int.from_bytes(self._pending[start + 1 : start + FRAME_HEADER_BYTES], "big")
+            head = self._pending[start : start + FRAME_HEADER_BYTES]
+            kind, length = head[:1], int.from_bytes(head[1:], "big")
             if kind not in FRAME_KINDS or length > FRAME_MAX_BYTES:
-                raise ValueError(f"not a frame: type {kind!r}, length {length}")
+                return self._end(frames, f"not a frame: type {kind!r}, length {length}")
             end = start + FRAME_HEADER_BYTES + length
-            if end > len(self._pending):
+            if end + self._mac_bytes > len(self._pending):
                 break
-            frames.append((kind, self._pending[start + FRAME_HEADER_BYTES : end]))
-            start = end
+            payload = self._pending[start + FRAME_HEADER_BYTES : end]
+            start = end + self._mac_bytes
+            if self._mac is not None and not same_bytes(self._mac.of(head, payload), self._pending[end:start]):
+                return self._end(frames, "a frame was changed, left out, repeated or moved, or is not the worker's")
+            frames.append((kind, payload))
         self._pending = self._pending[start:]
+        return frames
+
+    def _end(self, frames: list[tuple[bytes, bytes]], problem: str) -> list[tuple[bytes, bytes]]:
+        if not frames:
+            raise ValueError(problem)
+        self._problem = problem
         return frames
 
 

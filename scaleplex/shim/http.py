@@ -15,6 +15,8 @@ CONNECT_SECONDS = 0.25
 ANSWER_MAX_BYTES = 1 << 16
 HEAD_MAX_BYTES = 1 << 14
 EPOCH_HEADER = wire.EPOCH_HEADER.lower()
+ANSWER_HEADER = wire.ANSWER_HEADER.lower()
+STRANGER_MAX_CHARS = 200
 # A Plex host that vanishes is noticed by the worker, a worker host that vanishes by the kernel here: 5 + 3 * 2 s.
 KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 10_000))
 
@@ -50,13 +52,19 @@ def connect(url: str, seconds: float) -> Socket:
     raise problem
 
 
-def post(url: str, target: str, body: bytes, secret: bytes, epoch: str = wire.NO_EPOCH) -> bytes:
+def new_nonce() -> str:
+    """Return 32 random hex digits."""
+    return posix.urandom(16).hex()
+
+
+def post(url: str, target: str, body: bytes, secret: bytes, nonce: str, epoch: str = wire.NO_EPOCH) -> bytes:
     """Return a signed POST request as bytes.
 
     Args:
         url: ``http://host:port``, for the Host header.
         target: path.
         secret: the fleet's; empty leaves the request unsigned.
+        nonce: the request's own.
         epoch: the receiver's, when it has asked for it.
     """
     lines = [
@@ -68,7 +76,6 @@ def post(url: str, target: str, body: bytes, secret: bytes, epoch: str = wire.NO
         "Connection: close",
     ]
     if secret:
-        nonce = posix.urandom(16).hex()
         now_ms = time.time_ns() // 1_000_000
         signature = wire.sign_request(secret, "POST", wire.authority(url), target, body, now_ms, nonce, epoch)
         lines.append(f"{wire.AUTH_HEADER}: {signature}")
@@ -78,23 +85,29 @@ def post(url: str, target: str, body: bytes, secret: bytes, epoch: str = wire.NO
 def exchange(url: str, target: str, body: bytes, secret: bytes, answer_seconds: float) -> tuple[int, bytes]:
     """Send a request and return status and body of the answer; twice when the receiver asks for its epoch.
 
+    What comes back was signed with the fleet's secret, unless there is none.
+
     Args:
         answer_seconds: for connection and answer together; the connection alone has ``CONNECT_SECONDS`` at most.
 
     Raises:
         OSError: no connection, or no answer in time.
-        ValueError: the answer is not HTTP.
+        ValueError: the answer is not HTTP, or nobody of the fleet gave it.
     """
     deadline = time.monotonic() + answer_seconds
-    reader, answer = _ask(url, post(url, target, body, secret), deadline)
-    if secret and asks_for_epoch(reader, answer):
-        reader, answer = _ask(url, post(url, target, body, secret, reader.epoch), deadline)
+    reader, answer = _ask(url, target, body, secret, deadline)
+    if reader.epoch and refusal(answer).get("error") == wire.EPOCH_WANTED:
+        reader, answer = _ask(url, target, body, secret, deadline, reader.epoch)
     return reader.status, answer
 
 
-def asks_for_epoch(reader: "ResponseReader", answer: bytes) -> bool:
-    """Return whether the receiver wants the request again, with its epoch: it has just started."""
-    return reader.status == 401 and reader.epoch != "" and refusal(answer).get("error") == wire.EPOCH_WANTED
+def unverified(status: int, body: bytes) -> str:
+    """Return a sentence on an answer that nobody of the fleet signed; what it says is a stranger's word, cut short."""
+    said = str(refusal(body).get("detail") or "")[:STRANGER_MAX_CHARS]
+    said = "".join(char if char.isprintable() else "?" for char in said)
+    return f"its answer {status} is not signed with the fleet secret" + (
+        f"; it says, unverified: {said}" if said else ""
+    )
 
 
 def refusal(body: bytes) -> dict[str, object]:
@@ -106,21 +119,26 @@ def refusal(body: bytes) -> dict[str, object]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _ask(url: str, request: bytes, deadline: float) -> "tuple[ResponseReader, bytes]":
-    """Send a request on a connection of its own and return what came back."""
+def _ask(
+    url: str, target: str, body: bytes, secret: bytes, deadline: float, epoch: str = wire.NO_EPOCH
+) -> "tuple[ResponseReader, bytes]":
+    """Send a request on a connection of its own and return what came back, if the fleet's secret signed it."""
+    nonce = new_nonce()
     connection = connect(url, min(CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)))
     try:
         connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        connection.sendall(request)
+        connection.sendall(post(url, target, body, secret, nonce, epoch))
         reader = ResponseReader()
         answer = b""
         while not reader.done and len(answer) < ANSWER_MAX_BYTES:
             connection.settimeout(max(deadline - time.monotonic(), 0.001))
             received = connection.recv(1 << 16)
             answer += reader.feed(received) if received else reader.end()
-        return reader, answer
     finally:
         connection.close()
+    if secret and not reader.signed(secret, nonce, answer):
+        raise ValueError(unverified(reader.status, answer))
+    return reader, answer
 
 
 class ResponseReader:
@@ -132,11 +150,20 @@ class ResponseReader:
     def __init__(self) -> None:
         self.status = 0
         self.epoch = ""
+        self._seal = ""
         self.done = False
         self._pending = b""
         self._chunked = False
         self._left: int | None = None  # bytes of the body, or of this chunk, to come; None: not known
         self._after_chunk = False
+
+    def signed(self, secret: bytes, nonce: str, body: bytes | None) -> bool:
+        """Return whether the fleet's secret signed this answer to the request with this nonce.
+
+        Args:
+            body: the whole one; None for a stream of frames.
+        """
+        return wire.same(wire.seal_answer(secret, nonce, self.status, body), self._seal)
 
     def feed(self, received: bytes) -> bytes:
         """Return the bytes of the body these bytes hold.
@@ -185,6 +212,8 @@ class ResponseReader:
                 self._left = int(value)
             elif name.lower() == EPOCH_HEADER and wire.is_epoch(value):
                 self.epoch = value
+            elif name.lower() == ANSWER_HEADER:
+                self._seal = value
         self.done = self.status in (204, 304) or self._left == 0
         return True
 

@@ -17,6 +17,9 @@ TICK_MS = 200
 SEND_SECONDS = 2.0
 RECEIVE_BYTES = 1 << 16
 
+# Reason of an outcome that rests on nobody's signature: all it means is to try the next worker.
+UNVERIFIED = "unverified"
+
 # How a hand-over ends.
 ENDED = "ended"  # the exit frame came: code, reason, detail, retry
 REFUSED = "refused"  # an error answer: reason is its code
@@ -51,20 +54,21 @@ class Playback:
         self._connect = connect
         self._log = log
         self._accepted = False
+        self._epoch = ""
         self._silence_seconds = silence_seconds
         self._listing = listing.Listing(time.monotonic())
 
     def run(self, worker: str, task: bytes, secret: bytes, connect_seconds: float) -> Outcome:
         """Deliver the task and play its output back."""
-        response = http.ResponseReader()
-        outcome = self._deliver(worker, http.post(worker, "/task", task, secret), connect_seconds, response)
-        if secret and response.epoch and outcome.word == REFUSED and outcome.reason == wire.EPOCH_WANTED:
+        self._epoch = ""
+        outcome = self._deliver(worker, task, secret, connect_seconds, wire.NO_EPOCH)
+        if self._epoch and outcome.word == REFUSED and outcome.reason == wire.EPOCH_WANTED:
             # It has just started, and took nothing.
-            request = http.post(worker, "/task", task, secret, response.epoch)
-            outcome = self._deliver(worker, request, connect_seconds, http.ResponseReader())
+            outcome = self._deliver(worker, task, secret, connect_seconds, self._epoch)
         return outcome
 
-    def _deliver(self, worker: str, request: bytes, connect_seconds: float, response: http.ResponseReader) -> Outcome:
+    def _deliver(self, worker: str, task: bytes, secret: bytes, connect_seconds: float, epoch: str) -> Outcome:
+        nonce = http.new_nonce()
         try:
             connection = self._connect(worker, connect_seconds)
         except OSError as exc:
@@ -72,50 +76,60 @@ class Playback:
         try:
             try:
                 connection.settimeout(SEND_SECONDS)
-                connection.sendall(request)
+                connection.sendall(http.post(worker, "/task", task, secret, nonce, epoch))
             except OSError as exc:
                 return Outcome(UNREACHABLE, "unreachable", str(exc))
-            return self._play(connection, worker, response)
+            return self._play(connection, worker, secret, nonce)
         finally:
             connection.close()
 
-    def _play(self, connection: http.Socket, worker: str, response: http.ResponseReader) -> Outcome:
+    def _play(self, connection: http.Socket, worker: str, secret: bytes, nonce: str) -> Outcome:
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
-        frames = wire.FrameReader()
-        refusal = b""
-        heard = time.monotonic()
+        self._response = http.ResponseReader()
+        self._frames = wire.FrameReader(wire.FrameMac(secret, nonce) if secret else None)
+        self._refusal = b""
+        self._heard = time.monotonic()
         try:
-            while not response.done:
+            while not self._response.done and len(self._refusal) <= http.ANSWER_MAX_BYTES:
                 readable = poll.poll(TICK_MS)
-                now = time.monotonic()
-                self._listing.refresh(now)
-                if not readable:
-                    if now - heard > self._silence_seconds:
-                        return Outcome(LOST, "silent", f"nothing came for {self._silence_seconds:g} s")
-                    continue
-                heard = now
-                received = connection.recv(RECEIVE_BYTES)
-                body = response.feed(received) if received else response.end()
-                if response.status != 200:
-                    refusal += body
-                    if len(refusal) > http.ANSWER_MAX_BYTES:
-                        break
-                    continue
-                if not self._accepted:
-                    self._accepted = True
-                    self._log.event("placed", "accepted", f"{worker} took the task", worker)
-                for kind, payload in frames.feed(body):
-                    outcome = self._act(kind, payload)
-                    if outcome:
-                        return outcome
-                # Writing to a slow reader may have taken long; that silence was ours.
-                heard = time.monotonic()
+                self._listing.refresh(time.monotonic())
+                outcome = self._receive(connection.recv(RECEIVE_BYTES), worker, secret, nonce) if readable else None
+                if outcome:
+                    return outcome
+                # Only whole frames count, since anybody can send a byte now and then.
+                if time.monotonic() - self._heard > self._silence_seconds:
+                    return Outcome(LOST, "silent", f"nothing came for {self._silence_seconds:g} s")
         except (OSError, ValueError) as exc:
             return Outcome(LOST, "broken", str(exc))
+        if self._response.status == 200:
+            return Outcome(LOST, "broken", "the stream ended without an exit frame")
+        if secret and not self._response.signed(secret, nonce, self._refusal):
+            return Outcome(REFUSED, UNVERIFIED, http.unverified(self._response.status, self._refusal))
+        self._epoch = self._response.epoch
+        return refused(self._response.status, self._refusal)
+
+    def _receive(self, received: bytes, worker: str, secret: bytes, nonce: str) -> Outcome | None:
+        """Take what came; empty is the end of the connection."""
+        response = self._response
+        body = response.feed(received) if received else response.end()
         if response.status != 200:
-            return refused(response.status, refusal)
-        return Outcome(LOST, "broken", "the stream ended without an exit frame")
+            self._refusal += body
+            return None
+        if not self._accepted:
+            if secret and not response.signed(secret, nonce, None):
+                # Whoever took the task is none of ours: nothing it says counts, its exit code least of all.
+                return Outcome(LOST, UNVERIFIED, http.unverified(200, b""))
+            self._accepted = True
+            self._log.event("placed", "accepted", f"{worker} took the task", worker)
+        for kind, payload in self._frames.feed(body):
+            outcome = self._act(kind, payload)
+            if outcome:
+                return outcome
+            # Writing to a slow reader may have taken long; that silence was ours.
+            self._heard = time.monotonic()
+        self._frames.feed(b"")  # raises if what followed those frames is none
+        return None
 
     def _act(self, kind: bytes, payload: bytes) -> Outcome | None:
         if kind == wire.EXIT:

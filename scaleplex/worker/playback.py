@@ -64,12 +64,14 @@ class Playback:
         on_spawned: Callable[[Task], None],
         on_throttle: Callable[[Task], None],
         on_end: Callable[[Task, Exit], None],
+        mac: wire.FrameMac | None = None,
     ) -> None:
         self._task = task
         self._spawn = spawn
         self._reports = reports
         self._backend = backend
         self._shim = shim
+        self._mac = mac
         self._grace_seconds = grace_seconds
         self._storage = storage
         self._on_spawned = on_spawned
@@ -329,7 +331,7 @@ class Playback:
     # --- frames and the end -----------------------------------------------------------------------------------------
 
     def _frame(self, kind: bytes, payload: bytes) -> None:
-        self._pending += wire.encode_frame(kind, payload)
+        self._pending += wire.encode_frame(kind, payload, self._mac)
 
     def _json(self, kind: bytes, value: dict[str, object]) -> None:
         self._frame(kind, wire.dump_json(value).encode())

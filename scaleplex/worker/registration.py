@@ -11,6 +11,7 @@ from scaleplex.protocol.messages import Capability, Registration
 
 PERIOD_SECONDS = 5.0
 READ_SECONDS = 3.0
+ANSWER_MAX_BYTES = 1 << 16
 
 
 class Registrar:
@@ -53,7 +54,11 @@ class Registrar:
     def _register(self, session: SignedSession, orchestrator: str, message: dict[str, object]) -> None:
         try:
             status = session.request(
-                "POST", orchestrator + "/register", json=message, read_seconds=READ_SECONDS
+                "POST",
+                orchestrator + "/register",
+                json=message,
+                read_seconds=READ_SECONDS,
+                answer_max_bytes=ANSWER_MAX_BYTES,
             ).status_code
             problem = None if status < 300 else f"it answered {status}"
         except requests.RequestException as exc:

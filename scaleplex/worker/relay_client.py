@@ -8,11 +8,12 @@ import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from scaleplex.protocol import wire
-from scaleplex.protocol.client import SignedSession
+from scaleplex.protocol.client import SignedSession, UntrustedAnswer
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 3.0
 BODY_MAX_CHARS = 4096
+ANSWER_MAX_BYTES = 1 << 16
 GONE, SERVER_ERRORS = 410, 500
 REFUSALS = (401, 403)
 
@@ -54,19 +55,32 @@ class RelayClient(SignedSession):
             OSError: the answer did not come (``requests.RequestException`` is one).
         """
         try:
-            return self._send(method, url, body, read_seconds)
+            return self._once(method, url, body, read_seconds)
         except requests.ConnectionError as exc:
             if _not_connected(exc):
                 raise Unreachable(f"no connection to the relay: {type(exc).__name__}") from exc
         try:
-            return self._send(method, url, body, read_seconds)
+            return self._once(method, url, body, read_seconds)
         except requests.ConnectionError as exc:
             if _not_connected(exc):
                 raise Unreachable(f"no connection to the relay: {type(exc).__name__}") from exc
             raise
 
-    def _send(self, method: str, url: str, body: bytes, read_seconds: float) -> Reply:
-        answer = self.request(method, url, body=body, connect_seconds=CONNECT_SECONDS, read_seconds=read_seconds)
+    def _once(self, method: str, url: str, body: bytes, read_seconds: float) -> Reply:
+        try:
+            answer = self.request(
+                method,
+                url,
+                body=body,
+                connect_seconds=CONNECT_SECONDS,
+                read_seconds=read_seconds,
+                answer_max_bytes=ANSWER_MAX_BYTES,
+            )
+        except UntrustedAnswer as exc:
+            # A relay with another secret cannot sign its refusal. Whoever answers there, no callback gets through.
+            if exc.answer.status_code not in REFUSALS:
+                raise
+            answer = exc.answer
         return Reply(answer.status_code, answer.text[:BODY_MAX_CHARS])
 
 

@@ -28,7 +28,8 @@ class NewTask:
         received = time.monotonic()
         request = TaskRequest.from_json(json_body(req))
         self._check_ticket(req, request)
-        playback = self._runner.start(request, req.env.get("gunicorn.socket"), received)
+        mac = wire.FrameMac(self._secret.reveal(), req.context.nonce) if self._secret is not None else None
+        playback = self._runner.start(request, req.env.get("gunicorn.socket"), received, mac)
         resp.content_type = wire.STREAM_TYPE
         resp.stream = playback
 

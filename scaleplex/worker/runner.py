@@ -56,12 +56,15 @@ class Runner:
     storage: Storage
     launcher: Launcher
 
-    def start(self, request: TaskRequest, shim: socket.socket | None, received: float) -> Playback:
+    def start(
+        self, request: TaskRequest, shim: socket.socket | None, received: float, mac: wire.FrameMac | None = None
+    ) -> Playback:
         """Return the stream of a new task; ffmpeg starts when it is iterated.
 
         Args:
             shim: the request's socket, to see when it closes.
             received: monotonic seconds when the request was read.
+            mac: signs the frames; None without a fleet secret.
 
         Raises:
             ScaleplexError: the task is not taken, and why.
@@ -86,6 +89,7 @@ class Runner:
             reports=self._told(task),
             backend=self.equipment().backend,
             shim=shim,
+            mac=mac,
             grace_seconds=self.config.stop_grace_seconds,
             storage=self.storage,
             on_spawned=self._spawned,

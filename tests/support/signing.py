@@ -39,3 +39,14 @@ def sign(
     now_ms = wall_clock_ms() if time_ms is None else time_ms
     known = epoch_of(url) if epoch is None else epoch
     return wire.sign_request(secret, method, wire.authority(url), target, body, now_ms, new_nonce(), known)
+
+
+def sealed(auth: str | None, status: int, body: bytes, *, secret: bytes) -> dict[str, str]:
+    """Return the header that signs an answer, as a fake service sends it.
+
+    Args:
+        auth: the request's signature; without one nothing is signed.
+    """
+    if not auth:
+        return {}
+    return {wire.ANSWER_HEADER: wire.seal_answer(secret, auth.split(" ")[2], status, b"" if status == 204 else body)}

@@ -13,7 +13,8 @@ import requests
 
 from scaleplex.common.log import Secret
 from scaleplex.protocol import relay_probe
-from scaleplex.protocol.client import SignedSession
+from scaleplex.protocol.client import Answer as HttpAnswer
+from scaleplex.protocol.client import SignedSession, UntrustedAnswer
 from scaleplex.protocol.relay_probe import Answer, short
 
 CONNECT_SECONDS = 1.0
@@ -111,6 +112,12 @@ def ask(
     try:
         answer = session.request(method, url, json=json, connect_seconds=CONNECT_SECONDS, read_seconds=read_seconds)
         return Reply(answer.status_code, _body(answer), "", clock_skew(answer.headers.get("Date"), before, time.time()))
+    except UntrustedAnswer as exc:
+        # A refusal shows what is wrong, whoever it is from; anything else is not the service's.
+        if exc.answer.ok:
+            return Reply(None, error="its answer is not signed with this host's fleet secret")
+        date = exc.answer.headers.get("Date")
+        return Reply(exc.answer.status_code, _body(exc.answer), "", clock_skew(date, before, time.time()))
     except requests.RequestException as exc:
         return Reply(None, error=short(exc))
     finally:
@@ -151,7 +158,7 @@ def _relay_asker(worker: str, relay_url: str, secret: Secret | None) -> Callable
     return lambda: ask("POST", worker + "/doctor/relay", secret, json={"url": relay_url}, read_seconds=6.0)
 
 
-def _body(answer: requests.Response) -> dict[str, Any]:
+def _body(answer: HttpAnswer) -> dict[str, Any]:
     try:
         value = answer.json()
     except ValueError:

@@ -20,8 +20,10 @@ from scaleplex.cli.doctor.host import PLEX_HOST, Host, Places
 from scaleplex.cli.doctor.survey import Survey
 from scaleplex.common import marker
 from scaleplex.common.log import Secret
+from scaleplex.protocol import wire
 from tests.integration.doctor.conftest import Fleet
 from tests.integration.relay.service import SECRET, Service
+from tests.support.signing import sealed
 
 pytestmark = pytest.mark.xdist_group("doctor")
 OTHER_SECRET = b"the-secret-of-another-fleet"
@@ -43,6 +45,9 @@ def answering() -> Iterator[Callable[..., str]]:
                 self.send_response_only(status)
                 self.send_header("Date", email.utils.formatdate(time.time() + ahead_seconds, usegmt=True))
                 self.send_header("Content-Length", str(len(payload)))
+                signed = sealed(self.headers.get(wire.AUTH_HEADER), status, payload, secret=SECRET)
+                for name, value in signed.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(payload)
 

@@ -44,9 +44,13 @@ class FakeWorker(LoopbackServer):
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        handler.nonce = None  # type: ignore[attr-defined]
         try:
-            self._verify(handler.command, handler.path, handler.headers.get(wire.AUTH_HEADER), body, "")
+            handler.nonce = self._verify(
+                handler.command, handler.path, handler.headers.get(wire.AUTH_HEADER), body, ""
+            ).nonce  # type: ignore[attr-defined]
         except EpochWanted as exc:
+            handler.nonce = exc.nonce  # type: ignore[attr-defined]
             self._send(handler, exc.status, json.dumps(exc.to_json()).encode())
             return
         except ScaleplexError:
@@ -64,6 +68,9 @@ class FakeWorker(LoopbackServer):
     def _send(self, handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
         handler.send_response_only(status)
         handler.send_header(wire.EPOCH_HEADER, self._verify.epoch)
+        if handler.nonce:  # type: ignore[attr-defined]
+            seal = self._verify.seal(handler.nonce, status, b"" if status == 204 else body)  # type: ignore[attr-defined]
+            handler.send_header(wire.ANSWER_HEADER, seal)
         if status != 204:
             handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()

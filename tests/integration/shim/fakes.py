@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from scaleplex.protocol import wire
 from scaleplex.shim.stub import stub
@@ -54,6 +55,19 @@ class Request:
         self.method, self.target, _ = lines[0].split(" ")
         self.headers = dict(line.split(": ", 1) for line in lines[1:])
         self.json = json.loads(self.body)
+        signature = self.headers.get(wire.AUTH_HEADER)
+        self.nonce = signature.split(" ")[2] if signature else ""
+        self.mac = wire.FrameMac(SECRET, self.nonce) if signature else None
+
+    def seal(self, status: int, body: bytes | None) -> str:
+        """Return the header line that signs an answer to it, empty when it was not signed itself."""
+        if not self.nonce:
+            return ""
+        return f"{wire.ANSWER_HEADER}: {wire.seal_answer(SECRET, self.nonce, status, body)}\r\n"
+
+
+# What each open connection asked: streams are signed with the nonce of their request.
+ASKED: "WeakKeyDictionary[socket.socket, Request]" = WeakKeyDictionary()
 
 
 Handler = Callable[[socket.socket, Request], None]
@@ -99,6 +113,7 @@ class Server:
                 raw += connection.recv(65536)
             request = Request(raw)
             self.requests.append(request)
+            ASKED[connection] = request
             with suppress(OSError):  # the shim went away; what that means is the test's to say
                 handler(connection, request)
 
@@ -115,8 +130,8 @@ def answer(status: int, body: object) -> Handler:
 
     def handle(connection: socket.socket, request: Request) -> None:
         text = json.dumps(body).encode()
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-        connection.sendall(head.encode() + text)
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+        connection.sendall(f"{head}{request.seal(status, text)}\r\n".encode() + text)
 
     return handle
 
@@ -141,12 +156,12 @@ def place(worker: str) -> Handler:
 
 
 def start_stream(connection: socket.socket) -> None:
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {wire.STREAM_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n"
-    connection.sendall(head.encode())
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {wire.STREAM_TYPE}\r\nTransfer-Encoding: chunked\r\n"
+    connection.sendall(f"{head}{ASKED[connection].seal(200, None)}\r\n".encode())
 
 
 def send_frame(connection: socket.socket, kind: bytes, payload: bytes = b"") -> None:
-    frame = wire.encode_frame(kind, payload)
+    frame = wire.encode_frame(kind, payload, ASKED[connection].mac)
     connection.sendall(b"%x\r\n%s\r\n" % (len(frame), frame))
 
 

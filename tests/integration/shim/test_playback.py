@@ -77,11 +77,12 @@ def test_stdout_and_stderr_come_out_byte_for_byte_and_apart(host: Host, serve: S
 def test_a_stream_cut_at_every_byte_is_the_same_stream(host: Host, serve: Serve) -> None:
     def drip(connection: socket.socket, request: Request) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        frames = wire.encode_frame(*spawned()) + wire.encode_frame(wire.STDOUT, b"one\0two")
-        frames += wire.encode_frame(*exit_frame(3))
+        sent = (spawned(), (wire.STDOUT, b"one\0two"), exit_frame(3))
+        frames = b"".join(wire.encode_frame(*frame, request.mac) for frame in sent)
         chunks = b"".join(b"2\r\n%s\r\n" % frames[i : i + 2] for i in range(0, len(frames) - 1, 2))
         tail = b"1\r\n%s\r\n" % frames[-1:] if len(frames) % 2 else b""
-        for byte in b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + tail + b"0\r\n\r\n":
+        head = f"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n{request.seal(200, None)}\r\n".encode()
+        for byte in head + chunks + tail + b"0\r\n\r\n":
             connection.sendall(bytes([byte]))
 
     fleet(host, serve, drip)

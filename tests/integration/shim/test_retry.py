@@ -21,6 +21,7 @@ from tests.integration.shim.fakes import (
     exit_frame,
     place,
     refuse,
+    send_frame,
     spawned,
     start_stream,
     stream,
@@ -158,8 +159,7 @@ def test_heartbeats_keep_a_quiet_job_alive(host: Host, serve: Serve) -> None:
         start_stream(connection)
         for frame in (spawned(), *[(wire.HEARTBEAT, b"")] * 6, exit_frame(0)):
             time.sleep(0.2)
-            data = wire.encode_frame(*frame)
-            connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+            send_frame(connection, *frame)
 
     host.configure(orchestrators=serve(place(serve(beat).url)).url, silence_seconds="0.8")
     assert host.run().code == 0

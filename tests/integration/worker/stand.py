@@ -81,6 +81,9 @@ class FakeRelay:
                 self.send_response(status)
                 if status != 204:
                     self.send_header("Content-Length", str(len(payload)))
+                if call.auth:
+                    seal = wire.seal_answer(SECRET, call.auth.split(" ")[2], status, payload)
+                    self.send_header(wire.ANSWER_HEADER, seal)
                 self.end_headers()
                 self.wfile.write(payload)
 
@@ -280,6 +283,7 @@ class Worker:
     def post(self, body: bytes, auth: str | None = "sign") -> Stream:
         """Send a task and return its stream, or the refusal."""
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        signature = ""
         headers = [f"POST /task HTTP/1.1\r\nHost: {self.authority}\r\nContent-Length: {len(body)}\r\n"]
         if self.secret is not None and auth is not None:
             signature = self.sign("POST", "/task", body) if auth == "sign" else auth
@@ -288,7 +292,8 @@ class Worker:
         response = http.client.HTTPResponse(sock)
         response.begin()
         refusal = b"" if response.status == 200 else response.read()
-        self.streams.append(Stream(sock, response.status, refusal, response))
+        mac = wire.FrameMac(SECRET, signature.split(" ")[2]) if signature else None
+        self.streams.append(Stream(sock, response.status, refusal, response, wire.FrameReader(mac)))
         if response.status != 200:
             self.streams[-1].vanish()
         return self.streams[-1]

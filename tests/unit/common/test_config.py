@@ -101,6 +101,8 @@ def test_loopback_needs_no_secret(bind: str) -> None:
         (config.bind_address, "32481"),
         (config.url, "10.0.0.1:80"),
         (config.url, "http://10.0.0.1/path"),
+        (config.url, "https://10.0.0.1:80"),
+        (config.url, "http://somebody@10.0.0.1:80"),
         (config.url_list, "http://a:1,b"),
         (config.absolute_path, "relative"),
         (config.path_list, "/a,b"),

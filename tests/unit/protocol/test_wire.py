@@ -142,3 +142,93 @@ def test_the_authority_of_a_url_is_its_host_and_port() -> None:
     assert wire.authority("http://[FD00::6]:32481") == "[fd00::6]:32481"
     assert wire.authority("http://worker") == "worker:80"
     assert wire.authority("http://[::1]") == "[::1]:80"
+
+
+NONCE = "0" * 32
+
+
+@given(FRAMES, st.data())
+def test_signed_frames_cut_into_any_pieces_are_the_same_frames(
+    frames: list[tuple[bytes, bytes]], data: st.DataObject
+) -> None:
+    mac = wire.FrameMac(SECRET, NONCE)
+    stream = b"".join(wire.encode_frame(*frame, mac) for frame in frames)
+    cut = data.draw(st.integers(0, len(stream)))
+    reader = wire.FrameReader(wire.FrameMac(SECRET, NONCE))
+    assert reader.feed(stream[:cut]) + reader.feed(stream[cut:]) == frames
+
+
+def signed_frames() -> list[bytes]:
+    mac = wire.FrameMac(SECRET, NONCE)
+    sent = [(wire.INFO, b"{}"), (wire.STDOUT, b"one"), (wire.STDOUT, b"one"), (wire.EXIT, b'{"code":1}')]
+    return [wire.encode_frame(*frame, mac) for frame in sent]
+
+
+def test_the_mac_of_a_frame_is_the_documented_one() -> None:
+    key = hmac.new(SECRET, b"stream\n" + NONCE.encode(), hashlib.sha256).digest()
+    for number, frame in enumerate(signed_frames()):
+        wanted = hmac.new(key, number.to_bytes(8, "big") + frame[:-16], hashlib.sha256).digest()[:16]
+        assert frame[-16:] == wanted
+
+
+def damaged() -> dict[str, bytes]:
+    """Return what somebody on the way can make of a stream without the secret."""
+    one, two, three, end = signed_frames()
+    other = wire.FrameMac(SECRET, "1" * 32)
+    forged = wire.FrameMac(b"another", NONCE)
+    return {
+        "a frame is left out": one + three + end,
+        "the first is left out": two + three + end,
+        "one is repeated": one + two + two + three + end,
+        "two are swapped, though their bytes are alike": one + three + two + end,
+        "the end is moved to the front": end,
+        "the code is changed": one + two + three + end.replace(b"1}", b"0}"),
+        "the type is changed": one + b"E" + two[1:] + three + end,
+        "a byte of the first MAC": one[:-16] + bytes([one[-16] ^ 1]) + one[-15:] + two,
+        "a byte of the last MAC": one + two[:-1] + bytes([two[-1] ^ 128]) + three,
+        "no MAC at all": wire.encode_frame(wire.EXIT, b'{"code":0}') + b"\0" * 16,
+        "of another request": wire.encode_frame(wire.EXIT, b'{"code":0}', other),
+        "of another secret": wire.encode_frame(wire.EXIT, b'{"code":0}', forged),
+    }
+
+
+@pytest.mark.parametrize("what", damaged())
+def test_a_stream_somebody_changed_is_not_played(what: str) -> None:
+    reader = wire.FrameReader(wire.FrameMac(SECRET, NONCE))
+    got: list[tuple[bytes, bytes]] = []
+
+    def play() -> None:
+        got.extend(reader.feed(damaged()[what]))
+        reader.feed(b"")
+
+    with pytest.raises(ValueError, match="a frame was changed, left out, repeated or moved"):
+        play()
+    assert wire.EXIT not in [kind for kind, _ in got]
+
+
+@given(st.binary(min_size=1, max_size=40), st.data())
+def test_same_bytes_sees_a_difference_at_every_place(value: bytes, data: st.DataObject) -> None:
+    place, bit = data.draw(st.integers(0, len(value) - 1)), data.draw(st.integers(0, 7))
+    other = value[:place] + bytes([value[place] ^ 1 << bit]) + value[place + 1 :]
+    assert wire.same_bytes(value, value)
+    assert not wire.same_bytes(value, other)
+    assert not wire.same_bytes(value, value + b"x")
+    assert not wire.same(value.hex(), other.hex())
+
+
+def test_the_seal_of_an_answer_is_the_documented_one_and_depends_on_everything_it_covers() -> None:
+    text = "\n".join(("answer", "v2", NONCE, "200", hashlib.sha256(b"x").hexdigest()))
+    wanted = hmac.new(SECRET, text.encode(), hashlib.sha256).hexdigest()
+    assert wire.seal_answer(SECRET, NONCE, 200, b"x") == f"v2 {wanted}"
+    seals = {
+        wire.seal_answer(*parts)
+        for parts in (
+            (SECRET, NONCE, 200, b"x"),
+            (b"other", NONCE, 200, b"x"),
+            (SECRET, "1" * 32, 200, b"x"),
+            (SECRET, NONCE, 201, b"x"),
+            (SECRET, NONCE, 200, b""),
+            (SECRET, NONCE, 200, None),
+        )
+    }
+    assert len(seals) == 6

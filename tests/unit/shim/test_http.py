@@ -62,7 +62,7 @@ def test_bytes_that_are_no_response_are_refused(response: bytes) -> None:
 
 
 def test_a_request_carries_a_signature_over_its_target_and_body() -> None:
-    head, _, body = http.post("http://10.0.0.6:32481", "/task", b"{}", b"secret").partition(b"\r\n\r\n")
+    head, _, body = http.post("http://10.0.0.6:32481", "/task", b"{}", b"secret", "0" * 32).partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert lines[0] == "POST /task HTTP/1.1"
     assert "Host: 10.0.0.6:32481" in lines
@@ -74,4 +74,4 @@ def test_a_request_carries_a_signature_over_its_target_and_body() -> None:
 
 
 def test_without_a_secret_a_request_goes_out_unsigned() -> None:
-    assert wire.AUTH_HEADER.encode() not in http.post("http://127.0.0.1:1", "/task", b"{}", b"")
+    assert wire.AUTH_HEADER.encode() not in http.post("http://127.0.0.1:1", "/task", b"{}", b"", "0" * 32)

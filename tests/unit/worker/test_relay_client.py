@@ -13,7 +13,9 @@ from scaleplex.protocol import wire
 from scaleplex.worker import announcer, relay_client
 from scaleplex.worker.relay_client import RelayClient, Reply, Unreachable, is_refusal, refusal
 from tests.support.loopback import LoopbackServer
+from tests.support.signing import sealed
 
+SECRET = b"a fleet secret"
 RELAY_HOLDS_SECONDS = 2.0  # SCALEPLEX_RELAY_VISIBLE_SECONDS, before PMS is asked
 
 
@@ -31,6 +33,8 @@ class Relay(LoopbackServer):
         self.before_answer(handler)
         handler.send_response_only(200)
         handler.send_header("Content-Length", "2")
+        for name, value in sealed(self.auth[-1], 200, b"ok", secret=SECRET).items():
+            handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(b"ok")
 
@@ -44,7 +48,7 @@ def relay() -> Iterator[Relay]:
 
 @pytest.fixture
 def client() -> Iterator[RelayClient]:
-    made = RelayClient(Secret(b"a fleet secret"))
+    made = RelayClient(Secret(SECRET))
     yield made
     made.close()
 
