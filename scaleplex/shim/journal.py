@@ -1,6 +1,7 @@
 """What the shim tells: events for the relay to count, and lines for the journal.
 
-Neither may cost a film: every failure to write is swallowed. No token, secret or command line is ever written here.
+Neither may cost a film: every failure to write is swallowed. No token, secret or command line is ever written here, and
+no title: what is said of a film has its path taken out.
 """
 
 import posix
@@ -25,6 +26,14 @@ class Journal:
         self._journal_socket = journal_socket
         self.session = ""
         self.job = ""
+        self._films: list[str] = []
+
+    def conceal(self, args: "list[str]") -> None:
+        """Take the inputs of a command line out of everything that is told from now on."""
+        for flag, path in zip(args, args[1:], strict=False):
+            if flag == "-i" and "/" in path:
+                # The longest first: a worker names the whole path, FFmpeg sometimes only the file.
+                self._films += [path, *(part for part in reversed(path.split("/")[2:]) if len(part) > 3)]
 
     def event(self, event: str, reason: str, detail: str = "", worker: str = "", priority: int | None = INFO) -> None:
         """Record one event.
@@ -35,6 +44,8 @@ class Journal:
             detail: a sentence.
             priority: syslog's number for the journal; None keeps it out of there (thumbnails come by the thousand).
         """
+        for film in self._films:
+            detail = detail.replace(film, "***")
         fields = {
             "time_ms": time.time_ns() // 1_000_000,
             "event": event,

@@ -52,6 +52,7 @@ def main(argv: list[str], config_path: str, transcoder: str) -> int:
     settings = config.read(config_path)
     log = journal.Journal(settings.runtime_dir, settings.journal_socket)
     spawn = Spawn(argv, settings.transcoder or transcoder)
+    log.conceal(spawn.args)
     try:
         return serve(spawn, settings, log)
     except Exception as exc:

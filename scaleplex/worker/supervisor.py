@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from scaleplex.common.errors import Draining, Full, NotFound, ScaleplexError, Starting, Superseded
 from scaleplex.common.log import Log
-from scaleplex.worker import session
+from scaleplex.worker import giveup, session
 from scaleplex.worker.metrics import WorkerMetrics
 from scaleplex.worker.session import STOPPED, Claim, Event, Exit
 from scaleplex.worker.task import Task
@@ -134,7 +134,7 @@ class Supervisor:
             kind=request.kind,
             backend=backend,
             reason=reason if REASON.fullmatch(reason) else "unknown",
-            bail=task.prepared.bail or "",
+            bail=giveup.counted(task.prepared.bail) if task.prepared.bail else "",
             pid=task.watch.pid or "",
         )
 
@@ -168,7 +168,7 @@ class Supervisor:
             spawn_ms="" if watch.spawn_seconds is None else round(watch.spawn_seconds * 1000),
             throttles=watch.throttles,
             labels=len(task.prepared.labels),
-            bail=task.prepared.bail or "",
+            bail=giveup.counted(task.prepared.bail) if task.prepared.bail else "",
             detail=exit_.detail,
         )
 
