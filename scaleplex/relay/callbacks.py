@@ -125,7 +125,7 @@ def parse(method: str, target: str) -> Callback:
     attempt, signature, session, job, tail = _split_path(_decoded(raw_path))
     route = ROUTES.get(tail)
     if route is None:
-        raise _refused(f"The path ends in {tail!r}, which is no transcoder's callback.")
+        raise _refused("The path ends in no transcoder's callback.")
     kind, only_method, keys = route
     if method != only_method:
         raise _refused(f"{method} on {kind!r}: PMS takes {only_method} there.")
@@ -166,7 +166,7 @@ def _read_query(raw: str, keys: frozenset[str], kind: Kind) -> tuple[tuple[str, 
     for piece in raw.split("&") if raw else ():
         key, separator, value = piece.partition("=")
         if key not in keys or not separator:
-            raise _refused(f"The query key {key[:40]!r} does not belong to {kind!r}.")
+            raise _refused(f"A query key does not belong to {kind!r}.")
         if not VALUE.fullmatch(value):
             raise _refused(f"The value of {key!r} holds characters that must be escaped.")
         if any(key == earlier for earlier, _ in pairs):

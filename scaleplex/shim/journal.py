@@ -30,8 +30,9 @@ class Journal:
 
     def conceal(self, args: "list[str]") -> None:
         """Take the inputs of a command line out of everything that is told from now on."""
-        for flag, path in zip(args, args[1:], strict=False):
-            if flag == "-i" and "/" in path:
+        for index in range(1, len(args)):
+            path = args[index]
+            if args[index - 1] == "-i" and "/" in path:
                 # The longest first: a worker names the whole path, FFmpeg sometimes only the file.
                 self._films += [path, *(part for part in reversed(path.split("/")[2:]) if len(part) > 3)]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from scaleplex.protocol.messages import TaskRequest
+from scaleplex.worker import policy
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.scrub import Scrubber
 
@@ -116,7 +117,7 @@ class Capture:
         scrubber = self._scrubber
         document: dict[str, object] = {
             "scrubbed": scrubber is not None,
-            "kind": captured.kind,
+            "kind": captured.kind if captured.kind in policy.KINDS else "other",
             "plex_pass": captured.plex_pass,
         }
         if scrubber is None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from scaleplex.ffmpeg import argv as language
 from scaleplex.ffmpeg.argv import Command, File, Option
+from scaleplex.worker.policy.options import OPTIONS
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
 _LOOPBACK = re.compile(r"127\.0\.0\.1|localhost|\[::1\]")
@@ -82,7 +83,7 @@ class Scrubber:
         elif option.key in _PREFIXES:
             value = self.identity(value[:-1]) + "_" if value.endswith("_") else self.identity(value)
         else:
-            value = self._value(value)
+            value = self._value(value) if option.key in OPTIONS else self._unknown(value)
         return Option(option.name, option.specifier, value)
 
     def _value(self, text: str) -> str:
@@ -90,6 +91,10 @@ class Scrubber:
         if _URL.match(text):
             return self._url(text)
         return self.path(text) if text.startswith("/") else self._paths_within(text)
+
+    def _unknown(self, text: str) -> str:
+        """Scrub the value of an option nobody has seen Plex use: it may say anything."""
+        return self._value(text) if _URL.match(text) or text.startswith("/") else masked(text)
 
     def _paths_within(self, text: str) -> str:
         return _PATH_WITHIN.sub(lambda found: self.path(found[0]), text) if "/" in text else text

@@ -1,5 +1,6 @@
 """Titles, tokens, signatures and the secret are words no other text holds; no sink holds them, however a task fails."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from scaleplex.protocol import wire
+from scaleplex.relay import callbacks
+from scaleplex.relay.callbacks import CallbackRefused
 from scaleplex.shim import journal
 from tests.integration.relay.conftest import Job as RelayJob
 from tests.integration.relay.plex import FakePlex
@@ -15,7 +18,7 @@ from tests.integration.relay.service import Service
 from tests.integration.worker.conftest import fake_program
 from tests.integration.worker.stand import FakeRelay, Job, Worker, make_job, plex_url
 
-TITLE, TOKEN, CODEC = "CanaryTitle", "CanaryToken", "canarycodec"
+TITLE, TOKEN, CODEC = "CanaryTitle", "CanaryToken", "oddcodec"
 CANARIES = ("canary", "fleet secret for tests", "secret-of-a-test-fleet")
 
 
@@ -50,11 +53,11 @@ def failing_jobs(worker: Worker, relay: FakeRelay) -> list[Job]:
         make("short"),
         make("none", there=False),
         make("short", codec=CODEC),
-        make("short", "-filter_complex", f"[0:0]{CODEC}=x={TITLE}[1]"),
-        make("short", "-canaryoption", TITLE),
+        make("short", "-filter_complex", f"[0:0]{CODEC}[1]"),
+        make("short", "-oddoption", TITLE),
         make("short", "-f", f"tee:/tmp/{TITLE}"),
         make("short", url=f"http://192.0.2.1/{TITLE}?X-Plex-Token={TOKEN}"),
-        make("short", "-i", f"/etc/{TITLE}"),
+        make("short", "-i", f"/srv/{TITLE}"),
     ]
 
 
@@ -66,7 +69,7 @@ def test_no_sink_of_the_worker_holds_a_canary(tmp_path: Path) -> None:
         jobs = failing_jobs(worker, relay)
         for job in jobs:
             signatures.append(str(job.fields()["callback"]).rpartition("/")[2])
-            stream = job.post(env={"CANARY": TITLE, "LANGUAGE": TITLE, "X_PLEX_TOKEN": TOKEN})
+            stream = job.post(env={"TITLE": TITLE, "LANGUAGE": TITLE, "X_PLEX_TOKEN": TOKEN})
             if stream.status == 200:
                 stream.exit()
         jobs[0].post(callback=f"http://127.0.0.1:9/{TITLE}")
@@ -82,6 +85,7 @@ def test_no_sink_of_the_worker_holds_a_canary(tmp_path: Path) -> None:
         files = {str(path): path.read_text() + path.name for path in kept}
         assert worker.log().count("task ended") >= 3
         check({"journal": worker.log(), **status, **files}, tuple(signatures))
+        check({"journal": worker.log(), **status}, (CODEC, "oddoption"))  # a capture keeps the names of codecs
     finally:
         worker.stop()
         relay.close()
@@ -102,6 +106,13 @@ def test_no_sink_of_the_relay_holds_a_canary(tmp_path: Path) -> None:
         job.target("progress", "progress=1.0", secret=b"another secret of another fleet"),
     ]
     try:
+        for target in targets:  # the journal takes one refusal a second; here is what it would say of each
+            with contextlib.suppress(CallbackRefused):
+                callbacks.parse("PUT", target)
+                continue
+            with pytest.raises(CallbackRefused) as refused:
+                callbacks.parse("PUT", target)
+            check({"refusal": str(refused.value)})
         for failure in (None, 500, 404):
             plex.failures[:] = [failure] if failure else []
             for target in targets:
