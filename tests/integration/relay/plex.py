@@ -1,5 +1,6 @@
 """A PMS as far as its transcode callbacks go: records every request, answers byte for byte as one does."""
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -43,6 +44,14 @@ class FakePlex(LoopbackServer):
         """Return the requests for one job, in the order they arrived."""
         with self._lock:
             return [r for r in self.requests if f"/{job}/" in r.target and tail in (None, r.tail)]
+
+    def peers(self) -> set[tuple[str, int]]:
+        """Return the addresses that are connected now."""
+        found = set()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                found.add(connection.getpeername()[:2])
+        return found
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))

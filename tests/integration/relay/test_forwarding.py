@@ -64,6 +64,17 @@ def test_a_job_has_one_connection_to_plex_for_its_manifests_and_one_for_the_rest
     assert (len(manifests), len(rest)) == (1, 1)
 
 
+def test_the_connections_of_a_job_that_has_ended_are_closed(relay: Service, plex: FakePlex, job: Job) -> None:
+    job.segment("media-00001.ts")
+    assert relay.request("PUT", job.target("progress", "progress=1.0")).status == 206
+    assert manifest(relay, job, rows(1)) == 200
+    peers = {request.peer for request in plex.of(job.name)}
+    assert len(peers) == 2
+    assert peers <= plex.peers()
+    job.die()
+    until(lambda: not peers & plex.peers())
+
+
 def test_a_connection_plex_has_closed_is_replaced_without_losing_a_request(
     relay: Service, plex: FakePlex, job: Job
 ) -> None:

@@ -93,4 +93,70 @@ MUTANTS: tuple[HandMade, ...] = (
         new="True",
         tests=("tests/unit/worker/test_supervisor.py",),
     ),
+    HandMade(
+        name="no second try on a closed connection",
+        path="scaleplex/worker/relay_client.py",
+        old="        try:\n            return self._send(method, url, body, read_seconds)\n"
+        "        except requests.ConnectionError as exc:\n            if _not_connected(exc):\n"
+        '                raise Unreachable(f"no connection to the relay: {type(exc).__name__}") from exc\n'
+        "            raise\n",
+        new="        raise ConnectionError\n",
+        tests=("tests/unit/worker/test_relay_client.py",),
+    ),
+    HandMade(
+        name="READ_SECONDS of a manifest 15 -> 3",  # LAST_READ_SECONDS before the worker announced
+        path="scaleplex/worker/announcer.py",
+        old="READ_SECONDS = 15.0",
+        new="READ_SECONDS = 3.0",
+        tests=("tests/unit/worker/test_relay_client.py",),
+    ),
+    HandMade(
+        name="404s need not follow each other",
+        path="scaleplex/worker/reporter.py",
+        old="self._not_found = self._not_found + 1 if reply.status == NOT_FOUND else 0",
+        new="self._not_found = self._not_found + 1 if reply.status == NOT_FOUND else self._not_found",
+        tests=("tests/unit/worker/test_reporter.py",),
+    ),
+    HandMade(
+        name="a refused callback does not end the attempt",
+        path="scaleplex/worker/reporter.py",
+        old="        elif is_refusal(reply):\n",
+        new="        elif False:\n",
+        tests=("tests/unit/worker/test_reporter.py",),
+    ),
+    HandMade(
+        name="a manifest that was not taken is not sent again",
+        path="scaleplex/worker/announcer.py",
+        old="        if reply.status < 400:\n",
+        new="        if True:\n",
+        tests=("tests/unit/worker/test_announcer.py",),
+    ),
+    HandMade(
+        name="the newest manifest always wins",
+        path="scaleplex/worker/announcer.py",
+        old="last.names is not None and last.fresh <= names:",
+        new="last.names is not None:",
+        tests=("tests/unit/worker/test_announcer.py",),
+    ),
+    HandMade(
+        name="what ffmpeg left in the kernel is not waited for",
+        path="scaleplex/worker/announcer.py",
+        old="self._settled = self._settle(SETTLE_SECONDS)",
+        new="self._settled = True",
+        tests=("tests/unit/worker/test_announcer.py",),
+    ),
+    HandMade(
+        name="an end without its announcements is a good one",
+        path="scaleplex/worker/announcer.py",
+        old="self.taken = bool(self._settled) and not self._backlog",
+        new="self.taken = True",
+        tests=("tests/unit/worker/test_announcer.py",),
+    ),
+    HandMade(
+        name="settling does not wait for what is being read",
+        path="scaleplex/worker/listener.py",
+        old="lambda: self._oldest() == name",
+        new="lambda: name in self._open.values()",
+        tests=("tests/unit/worker/test_listener.py",),
+    ),
 )
