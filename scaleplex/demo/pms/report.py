@@ -29,6 +29,7 @@ def report(table: SessionTable) -> dict[str, object]:
         "sessions": sessions,
         "jobs": [describe(job, now, events.get(job.id, [])) for job in jobs],
         "violations": table.violations.to_json(),
+        "faults_met": table.switches.faults_met,
     }
 
 

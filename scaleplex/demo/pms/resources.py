@@ -65,6 +65,8 @@ class Callbacks:
             raise falcon.HTTPNotFound
         if switches.slow_callbacks_ms:
             time.sleep(switches.slow_callbacks_ms / 1000)
+        if switches.drop_callbacks or switches.fail_callbacks:
+            switches.faults_met += 1
         if switches.drop_callbacks:
             drop(req)
         if switches.fail_callbacks or switches.drop_callbacks:

@@ -14,6 +14,7 @@ class Switches:
     fail_callbacks: bool = False  # answer 500
     drop_callbacks: bool = False  # close the connection without an answer
     force_throttle: bool | None = None  # canThrottle whatever was served; None: decide
+    faults_met: int = 0  # callbacks that were failed or dropped since it was set
     overlap_seek: bool = False  # on a seek spawn the new job before the old one is killed
     throttle_buffer_seconds: float = 60.0
     prune_buffer_seconds: float = 300.0

@@ -36,7 +36,6 @@ class Call:
     path: str
     query: dict[str, str]
     auth: str | None
-    last: bool
     body: bytes
     connection: int
     at: float
@@ -70,7 +69,6 @@ class FakeRelay:
                     path,
                     dict(urllib.parse.parse_qsl(query)),
                     self.headers.get(wire.AUTH_HEADER),
-                    self.headers.get("X-Scaleplex-Last") == "1",
                     body,
                     id(self),
                     time.monotonic(),

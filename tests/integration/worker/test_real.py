@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scaleplex.protocol import wire
+from scaleplex.protocol import manifests, wire
 from tests.integration.worker.conftest import put_film
 from tests.integration.worker.stand import THROTTLE, FakeRelay, Job, Worker, alive, make_job, plex_url, wait_for
 
@@ -70,14 +70,19 @@ def test_a_playback_tells_plex_everything_in_order_and_leaves_complete_segments(
     assert kinds[:7] == ["status", *details, "duration", "width"]
     assert set(kinds[7:]) == {"progress"}
     assert float(own[-1].query["progress"]) >= LAST_PERCENT
-    assert [call.last for call in own] == [False] * (len(own) - 1) + [True]
+    # The last progress follows everything that is announced, and only then the stream ends.
+    assert [call.kind for call in relay.calls][-2:] == ["manifest", "progress"]
+    infos = [json.loads(payload)["event"] for kind, payload in stream.seen if kind == wire.INFO]
+    assert infos == ["spawned", "announced"]
     assert own[5].query["duration"].startswith("10.0")
     assert own[6].query == {"width": "320", "height": "180"}
     assert own[4].query["language"] == "eng"
     assert own[3].query["frameRate"] == "25.000"
     assert {call.method for call in own} == {"PUT"}
     assert len({call.connection for call in own}) == 1
-    assert all(call.auth and not call.body for call in own)
+    assert all(call.auth for call in relay.calls)
+    assert not any(call.body for call in own)
+    assert len({call.connection for call in relay.of("manifest")}) == 1
     base = wire.callback_base("", b"a fleet secret for tests", job.session, job.job, 1)
     path = f"{base}/video/:/transcode/session/{job.session}/{job.job}"
     assert {call.path for call in relay.calls} == {
@@ -87,6 +92,42 @@ def test_a_playback_tells_plex_everything_in_order_and_leaves_complete_segments(
     chunks = [f"chunk-stream{stream}-{number:05d}.m4s" for stream in (0, 1) for number in range(1, 11)]
     assert set(names(job)) >= {*chunks, "init-stream0.m4s", "init-stream1.m4s"}
     assert not [name for name in names(job) if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("kind", ["manifest", "progress"])
+def test_a_relay_that_refuses_the_worker_ends_the_attempt_at_once_with_one_warning_and_leave_to_go_elsewhere(
+    worker: Worker, relay: FakeRelay, film: Path, kind: str, status: int
+) -> None:
+    usual = relay.answer
+    said = '{"error": "unauthorized", "detail": "Another secret.", "hint": "Compare digests."}'
+    relay.answer = lambda call: (status, said) if call.kind == kind else usual(call)
+    stream = make_job(worker, dash(put_film(worker, film), loops=50), relay).post()
+    pid = stream.spawned()["pid"]
+    content = stream.exit()
+    assert (content["reason"], content["retry"]) == ("callback-refused", True)
+    assert "Another secret." in str(content["detail"])
+    assert not alive(pid)
+    assert worker.log().count("attempt given up") == 1
+    assert "Compare digests." in worker.log()
+    infos = [json.loads(payload)["event"] for what, payload in stream.seen if what == wire.INFO]
+    assert kind == "progress" or "announced" not in infos
+
+
+def test_a_relay_that_is_away_for_a_while_hears_of_every_segment_afterwards(
+    worker: Worker, relay: FakeRelay, film: Path
+) -> None:
+    usual = relay.answer
+    relay.answer = lambda call: (502, "{}") if call.kind == "manifest" else usual(call)
+    job = make_job(worker, dash(put_film(worker, film)), relay)
+    stream = job.post()
+    stream.spawned()
+    wait_for(lambda: "chunk-stream0-00010.m4s" in names(job), 60)  # the film is over, and nothing was taken
+    refused = len(relay.of("manifest"))
+    relay.answer = usual
+    assert stream.exit()["code"] == 0
+    told = {name for call in relay.of("manifest")[refused:] for name in manifests.read(call.body).names}
+    assert told >= {f"chunk-stream{stream}-{number:05d}.m4s" for stream in (0, 1) for number in range(1, 11)}
 
 
 def test_the_first_progress_after_a_seek_is_on_the_films_own_time_line(

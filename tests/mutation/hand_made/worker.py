@@ -96,7 +96,7 @@ MUTANTS: tuple[HandMade, ...] = (
     HandMade(
         name="no second try on a closed connection",
         path="scaleplex/worker/relay_client.py",
-        old="        try:\n            return self._send(method, url, body, read_seconds)\n"
+        old="        try:\n            return self._once(method, url, body, read_seconds)\n"
         "        except requests.ConnectionError as exc:\n            if _not_connected(exc):\n"
         '                raise Unreachable(f"no connection to the relay: {type(exc).__name__}") from exc\n'
         "            raise\n",
