@@ -153,13 +153,15 @@ def test_a_throttled_playback_crawls_and_a_freed_one_runs(worker: Worker, relay:
         tasks = json.loads(worker.ask("GET", "/tasks")[1])["tasks"]
         return float(tasks[0]["position_seconds"])
 
+    def speed() -> float:
+        before, began = position(), time.monotonic()
+        time.sleep(1.0)  # the speed of a real process
+        return (position() - before) / (time.monotonic() - began)
+
     wait_for(lambda: json.loads(worker.ask("GET", "/tasks")[1])["tasks"][0]["throttled"])
-    time.sleep(1.0)  # what was queued before
-    before, began = position(), time.monotonic()
-    time.sleep(2.0)
-    assert (position() - before) / (time.monotonic() - began) < 0.9
-    gaps = [b.at - a.at for a, b in zip(relay.of("progress")[:-1], relay.of("progress")[1:], strict=True)]
-    assert min(gaps) > CADENCE_SECONDS
+    wait_for(lambda: speed() < 0.9, 30.0)  # what was queued before comes first
+    moments = [call.at for call in relay.of("progress")]
+    assert (moments[-1] - moments[0]) / (len(moments) - 1) > CADENCE_SECONDS  # one may come late and the next in time
     relay.answer = usual
     before = position()
     wait_for(lambda: position() > before + 5.0)
@@ -173,8 +175,12 @@ def test_a_truncated_film_fails_or_ends_but_never_hangs_and_is_reported(
     os.truncate(target, target.stat().st_size // 3)
     job = make_job(worker, dash(target), relay)
     content = job.post().exit()
-    assert content["reason"] in ("ended", "failed")
+    assert (content["reason"], content["code"] == 0) in (("ended", True), ("failed", False))
     assert relay.of("duration")
+    assert "chunk-stream0-00001.m4s" in names(job)
+    assert "chunk-stream0-00010.m4s" not in names(job)
+    assert not [name for name in names(job) if name.endswith(".tmp")]
+    assert json.loads(worker.ask("GET", "/tasks")[1])["tasks"] == []
 
 
 def test_a_file_that_is_no_film_fails_with_what_ffmpeg_said(worker: Worker, relay: FakeRelay) -> None:
