@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import falcon
 
+from scaleplex.common.auth import canonical_host
 from scaleplex.common.config import url as parse_url
 from scaleplex.common.errors import BadField, NotFound, ScaleplexError
 from scaleplex.common.log import Log
@@ -174,7 +175,7 @@ class Page:
     def _may_see(self, peer: str) -> bool:
         if self._audience == "loopback":
             try:
-                return ipaddress.ip_address(peer).is_loopback
+                return ipaddress.ip_address(canonical_host(peer).strip("[]")).is_loopback
             except ValueError:
                 return False
         return self._audience == "open"

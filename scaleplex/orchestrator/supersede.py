@@ -77,4 +77,4 @@ class Superseder:
             return "failed"
         if answer.status_code == 404:
             return "gone"
-        return "ended" if answer.ok else "failed"
+        return "ended" if 200 <= answer.status_code < 300 else "failed"

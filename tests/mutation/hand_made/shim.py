@@ -7,6 +7,7 @@ FALLBACK = "tests/integration/shim/test_fallback.py"
 RETRY = "tests/integration/shim/test_retry.py"
 INTERPRETER = "tests/integration/shim/test_interpreter.py"
 FILES = "tests/unit/shim/test_files.py"
+PLACEMENT = "tests/unit/shim/test_placement.py"
 
 MUTANTS: tuple[HandMade, ...] = (
     HandMade(
@@ -61,7 +62,7 @@ MUTANTS: tuple[HandMade, ...] = (
     HandMade(
         name="session directory is not listed",
         path="scaleplex/shim/playback.py",
-        old="                self._listing.refresh(now)\n",
+        old="                self._listing.refresh(time.monotonic())\n",
         new="",
         tests=(f"{PLAYING}::test_the_session_directory_is_listed_five_times_a_second_until_a_segment_is_announced",),
     ),
@@ -82,8 +83,17 @@ MUTANTS: tuple[HandMade, ...] = (
     HandMade(
         name="own slow writing counts as silence",
         path="scaleplex/shim/playback.py",
-        old="                heard = time.monotonic()\n        except",
-        new="        except",
+        old="""            outcome = self._act(kind, payload)
+            if outcome:
+                return outcome
+            # Writing to a slow reader may have taken long; that silence was ours.
+            self._heard = time.monotonic()
+""",
+        new="""            self._heard = time.monotonic()
+            outcome = self._act(kind, payload)
+            if outcome:
+                return outcome
+""",
         tests=(f"{PLAYING}::test_writing_slowly_is_not_the_silence_of_the_worker",),
     ),
     HandMade(
@@ -118,5 +128,40 @@ MUTANTS: tuple[HandMade, ...] = (
         old='    [ -d "/proc/${left##*/}" ] || [ ! -e "$left" ] || return 1\n',
         new="    true\n",
         tests=(f"{INTERPRETER}::test_an_interpreter_that_breaks_where_nobody_looks_costs_one_start",),
+    ),
+    HandMade(
+        name="no TCP keepalive",
+        path="scaleplex/shim/http.py",
+        old="            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)\n",
+        new="",
+        tests=(f"{PLACEMENT}::test_a_connection_notices_by_itself_that_the_host_behind_it_is_gone",),
+    ),
+    HandMade(
+        name="CONNECT_SECONDS 0.25 -> 2.5",
+        path="scaleplex/shim/http.py",
+        old="CONNECT_SECONDS = 0.25",
+        new="CONNECT_SECONDS = 2.5",
+        tests=(f"{PLACEMENT}::test_a_host_that_is_off_costs_a_quarter_of_a_second",),
+    ),
+    HandMade(
+        name="ANSWER_SECONDS 2 -> 20",
+        path="scaleplex/shim/placement.py",
+        old="ANSWER_SECONDS = 2.0",
+        new="ANSWER_SECONDS = 20.0",
+        tests=(f"{PLACEMENT}::test_an_orchestrator_that_says_nothing_leaves_time_for_another",),
+    ),
+    HandMade(
+        name="static list always begins at the first",
+        path="scaleplex/shim/placement.py",
+        old="self._static = settings.workers[start:] + settings.workers[:start]",
+        new="self._static = settings.workers",
+        tests=(f"{PLACEMENT}::test_different_jobs_begin_at_different_workers_and_meet_all",),
+    ),
+    HandMade(
+        name="an impostor's stream is played",
+        path="scaleplex/shim/playback.py",
+        old="            if secret and not response.signed(secret, nonce, None):\n",
+        new="            if False:\n",
+        tests=("tests/integration/shim/test_impostors.py",),
     ),
 )

@@ -56,7 +56,11 @@ MUTANTS: tuple[HandMade, ...] = (
         tests=(PLAYBACK,),
     ),
     unsigned("kill", "Kill", "``POST /task/<job>/kill``."),
-    unsigned("drain", "Drain", "``POST /drain`` and ``POST /undrain``: answer with the capability."),
+    unsigned(
+        "drain",
+        "Drain",
+        '``POST /drain``: take no new tasks; ``{"end_running": true}`` also ends what runs. Answers the capability.',
+    ),
     unsigned("task list", "TaskList", "``GET /tasks``: what runs."),
     HandMade(
         name="pid file stays after the task",
@@ -158,5 +162,12 @@ MUTANTS: tuple[HandMade, ...] = (
         old="lambda: self._oldest() == name",
         new="lambda: name in self._open.values()",
         tests=("tests/unit/worker/test_listener.py",),
+    ),
+    HandMade(
+        name="registration each 50 s",
+        path="scaleplex/worker/registration.py",
+        old="PERIOD_SECONDS = 5.0",
+        new="PERIOD_SECONDS = 50.0",
+        tests=("tests/unit/worker/test_registration.py",),
     ),
 )

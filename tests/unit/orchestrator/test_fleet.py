@@ -1,5 +1,6 @@
 """Placing under the lock: tickets, supersession, refusals that help."""
 
+import contextlib
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from scaleplex.common.errors import NoWorker, Superseded
 from scaleplex.common.log import Secret
 from scaleplex.orchestrator.fleet import Fleet
 from scaleplex.orchestrator.registry import Registry
+from scaleplex.orchestrator.scheduler import Candidate
 from scaleplex.protocol import wire
 from scaleplex.protocol.messages import Capability, PlacementRequest
 
@@ -80,3 +82,38 @@ def test_a_fleet_without_workers_says_how_to_name_them() -> None:
     with pytest.raises(NoWorker) as caught:
         Fleet(Registry(7.0), None).place(request())
     assert "WORKERS_LIST" in caught.value.hint
+
+
+class Watched(Registry):
+    """Gives two placements the chance to meet between the look at the workers and the note of the choice."""
+
+    def __init__(self) -> None:
+        super().__init__(7.0)
+        self.together = 0
+        self._meeting = threading.Barrier(2)
+
+    def candidates(self, request: PlacementRequest, now_s: float) -> list[Candidate]:
+        found = super().candidates(request, now_s)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._meeting.wait(0.3)  # with the lock nobody ever comes
+            self.together += 1
+        return found
+
+
+def test_two_placements_never_look_before_either_has_noted_its_choice() -> None:
+    registry = Watched()
+    shared = Fleet(registry, Secret(SECRET))
+    shared.vouch("list", [A, B])
+    for url in (A, B):
+        shared.heard(url, Capability(url, "1", "ready", "sw", 0, 4, encoders=("libx264",)), shared.now())
+    chosen: list[str] = []
+    threads = [
+        threading.Thread(target=lambda n=n: chosen.append(shared.place(request(f"j{n}", f"s{n}")).placement.worker))
+        for n in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert registry.together == 0
+    assert sorted(chosen) == [A, B]

@@ -2,14 +2,13 @@
 
 import falcon
 import pytest
-from falcon import inspect, testing
 
 from scaleplex.common.config import load
 from scaleplex.common.log import Log, Secret
 from scaleplex.worker.app import build
 from scaleplex.worker.config import PREFIX, WorkerConfig
+from tests.support.routes import check_unsigned
 
-OPEN = {"/healthz", "/readyz", "/metrics"}
 KNOWN = {"/task", "/tasks", "/task/{job}", "/task/{job}/kill", "/capability", "/drain", "/undrain"}
 
 
@@ -23,24 +22,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> falcon.App[falcon.Request, 
     return worker.app
 
 
-def routes(app: falcon.App[falcon.Request, falcon.Response]) -> list[tuple[str, str]]:
-    return [
-        (method.method, route.path)
-        for route in inspect.inspect_routes(app)
-        for method in route.methods
-        if method.method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD") and not method.internal
-    ]
-
-
 def test_a_request_without_a_signature_is_refused_on_every_route(
     app: falcon.App[falcon.Request, falcon.Response],
 ) -> None:
-    client = testing.TestClient(app)
-    found = routes(app)
-    assert {path for _, path in found} >= KNOWN
-    for method, path in found:
-        answer = client.simulate_request(method, path.replace("{job}", "a-job"), body=b"{}")
-        wanted = 200 if path in OPEN else 401
-        assert answer.status_code == wanted, (method, path, answer.text)
-        if path not in OPEN:
-            assert answer.json["error"] == "unauthorized"
+    check_unsigned(app, known=KNOWN, job="a-job")
