@@ -1,4 +1,4 @@
-"""One client of the server: how much of a service it may take, its connection, and what it has not read yet."""
+"""One client of the server: how much of a service it may take, its connection, and the answer it gets."""
 
 import json
 import socket
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import falcon
+from gunicorn.http import wsgi
 
 from scaleplex.common.seats import peer_of
 
@@ -88,3 +89,29 @@ def answer_bytes(status: int, body: dict[str, object] | None, *, keep: bool) -> 
         f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
     )
     return head.encode("latin-1") + text
+
+
+def respond(app: Callable[..., Any], cfg: Any, connection: Connection, outlet: Outlet, *, closing: bool) -> bool:
+    """Run an app on a whole request; return whether the connection may stay open.
+
+    Args:
+        closing: tell the client that it may not.
+    """
+    request = connection.intake.request
+    answer, environ = wsgi.create(request, outlet, connection.address, connection.sock.getsockname(), cfg)
+    environ["wsgi.multithread"] = True
+    environ["gunicorn.socket"] = connection.sock  # the stream of a film watches whether its shim is there
+    if closing:
+        answer.force_close()
+    body = app(environ, answer.start_response)
+    try:
+        without_body = request.method == "HEAD" or answer.status[:3] in ("204", "304")
+        outlet.streaming = answer.response_length is None and not without_body
+        for piece in body:
+            answer.write(piece)
+        answer.close()
+        outlet.push()
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+    return not answer.should_close()

@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 EX_CONFIG = 78  # sysexits.h
@@ -32,10 +33,21 @@ class Pulse:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self._waits_for = ""
 
     def ready(self) -> None:
         """Note that the service can do its work."""
         self._memory[_STATE] = _READY
+
+    def start(self, why_not: str | None, log: Callable[[str], object]) -> None:
+        """Note how far the start has come: None is ready, a sentence is what it waits for, logged when it changes."""
+        if why_not is None:
+            self.say("")
+            self.ready()
+        elif why_not != self._waits_for:
+            self._waits_for = why_not
+            self.say(f"not ready yet: {why_not}")
+            log(self.status)
 
     def bad_config(self) -> None:
         """Note that the settings cannot work."""

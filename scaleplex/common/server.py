@@ -26,11 +26,10 @@ from functools import partial
 from typing import Any
 
 from gunicorn import util
-from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 
 from scaleplex.common import errors
-from scaleplex.common.connection import Connection, Limits, Outlet, answer_bytes
+from scaleplex.common.connection import Connection, Limits, Outlet, answer_bytes, respond
 from scaleplex.common.intake import Intake
 from scaleplex.common.pulse import PULSE
 from scaleplex.common.seats import Seats
@@ -60,7 +59,6 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         self._queued: dict[Connection, None] = {}  # of these, those no thread has taken yet, in order
         self._next_deadline = 0.0
         self._why_not_started: Callable[[], str | None] | None = None
-        self._said: str | None = None
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -138,16 +136,8 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         first = next(iter(list(self._queued)), None)
         if first is None or now - first.since < self.limits.stuck_seconds:
             PULSE.beat(now)
-        if PULSE.is_ready or self._why_not_started is None:
-            return
-        reason = self._why_not_started()
-        if reason is None:
-            PULSE.say("")
-            PULSE.ready()
-        elif reason != self._said:
-            self._said = reason
-            PULSE.say(f"not ready yet: {reason}")
-            self.log.warning("not ready yet: %s", reason)
+        if not PULSE.is_ready and self._why_not_started is not None:
+            PULSE.start(self._why_not_started(), self.log.warning)
 
     # --- other threads ---------------------------------------------------------------------------------------------
 
@@ -165,7 +155,11 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
             while os.read(self._wake_read, 4096):
                 pass
         while not self._calls.empty():
-            self._calls.get_nowait()()
+            call = self._calls.get_nowait()
+            try:
+                call()
+            except Exception:
+                self.log.exception("A connection met an error of ours.")
 
     # --- connections come ------------------------------------------------------------------------------------------
 
@@ -193,7 +187,7 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock, address)
-            self._next_request(connection, b"", self.limits.head_seconds)
+            self._guarded(connection, self._first_request)
             if self._working + len(self._seats) > self._connections_max:
                 self._drop(self._seats.longest())
 
@@ -212,14 +206,18 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         self._next_deadline = min(self._next_deadline, deadline) if len(self._seats) > 1 else deadline
 
     def _ready(self, connection: Connection, sent_already: bytes = b"") -> None:
-        """Do what a connection waited for; a fault of ours costs that connection and not the loop."""
+        """Do what a connection waited for."""
         if connection.state is None:
             return  # it was closed in this very turn
+        if sent_already:
+            self._guarded(connection, partial(self._feed, data=sent_already))
+        else:
+            self._guarded(connection, connection.state)
+
+    def _guarded(self, connection: Connection, step: Callable[[Connection], None]) -> None:
+        """Do something for a connection; a client that went costs nothing, a fault of ours that connection only."""
         try:
-            if sent_already:
-                self._feed(connection, sent_already)
-            else:
-                connection.state(connection)
+            step(connection)
         except OSError:
             self._drop(connection)
         except Exception:
@@ -255,17 +253,35 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     # --- a request comes in ----------------------------------------------------------------------------------------
 
+    def _first_request(self, connection: Connection) -> None:
+        """Take in what came with the connection, mostly the whole request, or wait for it."""
+        try:
+            data = connection.sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            data = b""
+        connection.intake = self._new_intake(connection)
+        connection.intake.feed(data)
+        if connection.intake.whole:
+            self._hand_over(connection)
+            return
+        self._wait(connection, selectors.EVENT_READ, self._receive, self.limits.head_seconds, 0)
+        if data and connection.state is not None:
+            self._follow(connection, idle=True, in_head=True)
+
     def _next_request(self, connection: Connection, sent_already: bytes, seconds: float) -> None:
-        connection.intake = Intake(
+        connection.intake = self._new_intake(connection)
+        self._wait(connection, selectors.EVENT_READ, self._receive, seconds, 0)
+        if sent_already:
+            self._later(partial(self._ready, connection, sent_already))
+
+    def _new_intake(self, connection: Connection) -> Intake:
+        return Intake(
             self.cfg,
             connection.address,
             admit=self._admit,
             head_max_bytes=self.limits.head_max_bytes,
             body_max_bytes=self._body_max_bytes,
         )
-        self._wait(connection, selectors.EVENT_READ, self._receive, seconds, 0)
-        if sent_already:
-            self._later(partial(self._ready, connection, sent_already))
 
     def _receive(self, connection: Connection) -> None:
         try:
@@ -281,6 +297,11 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         intake = connection.intake
         idle, in_head = not intake.begun, intake.request is None
         intake.feed(data)
+        self._follow(connection, idle, in_head)
+
+    def _follow(self, connection: Connection, idle: bool, in_head: bool) -> None:
+        """Do what has become due for the request that comes in."""
+        intake = connection.intake
         if intake.refusal is not None:
             self._answer(connection, intake.refusal.status, intake.refusal.to_json(), keep=False)
         elif intake.whole:
@@ -324,7 +345,7 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         keep = False
         try:
             connection.sock.settimeout(self.limits.send_seconds)  # of each piece of a film's stream
-            keep = self._handle(connection, outlet)
+            keep = respond(self.wsgi, self.cfg, connection, outlet, closing=not self.alive)
         except OSError as exc:
             # The client is gone, or took nothing for too long; anything else is a fault of ours.
             if not isinstance(exc, TimeoutError) and exc.errno not in GONE:
@@ -335,35 +356,13 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
                 outlet.pending += answer_bytes(500, {"error": "internal", "detail": "", "hint": ""}, keep=False)
         self._later(partial(self._worked, connection, outlet, keep))
 
-    def _handle(self, connection: Connection, outlet: Outlet) -> bool:
-        """Run the app on a whole request; return whether the connection may stay open."""
-        request = connection.intake.request
-        answer, environ = wsgi.create(request, outlet, connection.address, connection.sock.getsockname(), self.cfg)
-        environ["wsgi.multithread"] = True
-        environ["gunicorn.socket"] = connection.sock  # the stream of a film watches whether its shim is there
-        if not self.alive:
-            answer.force_close()
-        body = self.wsgi(environ, answer.start_response)
-        try:
-            outlet.streaming = (
-                answer.response_length is None and request.method != "HEAD" and answer.status[:3] not in ("204", "304")
-            )
-            for piece in body:
-                answer.write(piece)
-            answer.close()
-            outlet.push()
-        finally:
-            if hasattr(body, "close"):
-                body.close()
-        return not answer.should_close()
-
     def _worked(self, connection: Connection, outlet: Outlet, keep: bool) -> None:
         """Take a connection back from its thread."""
         self._working -= 1
         connection.sock.setblocking(False)
         connection.outbox += outlet.pending
         connection.keep = keep and self.alive
-        self._flush_first(connection)
+        self._guarded(connection, self._flush)
 
     # --- an answer goes out ----------------------------------------------------------------------------------------
 
@@ -371,13 +370,7 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         self._leave(connection)
         connection.outbox += answer_bytes(status, body, keep=keep)
         connection.keep = keep
-        self._flush_first(connection)
-
-    def _flush_first(self, connection: Connection) -> None:
-        try:
-            self._flush(connection)
-        except OSError:
-            self._drop(connection)
+        self._guarded(connection, self._flush)
 
     def _flush(self, connection: Connection) -> None:
         """Send what the client takes now; wait for the rest of it, then for its next request or for its goodbye."""

@@ -36,7 +36,7 @@ ORCHESTRATOR = Target(
 RELAY = Target(
     "relay", "PUT", NOBODY + "/progress?progress=1.0", (401,), 4 << 20, 8190,
     (("PUT", NOBODY + "/log"), ("PUT", "/cb/1/x/video"), ("PUT", "/video/:/transcode")),
-    (401, 403, 404, 410), NOBODY + "/progress?progress=1.0",
+    (401, 403, 404, 410, 413), NOBODY + "/progress?progress=1.0", b"",
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Service:
         other_paths: further routes that have to be signed, as method and path.
         nonsense: the answers that are right for a signed body that says nonsense.
         nonsense_path: where such bodies go; empty for ``path``.
+        body: one that ``path`` takes.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Service:
     other_paths: tuple[tuple[str, str], ...]
     nonsense: tuple[int, ...] = BAD
     nonsense_path: str = ""
+    body: bytes = b"{}"
 
 
 def _head(service: Service, *lines: str, method: str = "", path: str = "", version: str = "HTTP/1.1") -> bytes:
@@ -273,7 +275,7 @@ NONSENSE = {
 
 def signed(service: Service, sign: Signer) -> list[Case]:
     """Return the requests of somebody who has, or once had, a secret."""
-    body, path = b"{}", service.nonsense_path or service.path
+    body, path = service.body, service.nonsense_path or service.path
     cases = [
         Case(f"signed: {how}", _signed(service, body, sign(service.method, service.path, body, how)), (401,))
         for how in SIGNATURES
@@ -290,7 +292,11 @@ def signed(service: Service, sign: Signer) -> list[Case]:
     cases.append(Case("signed: sent twice", again + once, (401,), answers=2))
     two = sign(service.method, service.path, body, "")
     cases.append(
-        Case("two signatures", _head(service, *(f"{wire.AUTH_HEADER}: {two}",) * 2, "Content-Length: 2") + body, (401,))
+        Case(
+            "two signatures",
+            _head(service, *(f"{wire.AUTH_HEADER}: {two}",) * 2, f"Content-Length: {len(body)}") + body,
+            (401,),
+        )
     )
     return cases
 

@@ -112,3 +112,12 @@ def test_settings_that_cannot_work_end_with_their_own_exit_code(monkeypatch: pyt
         pulse.on_exit(None)
     assert ended.value.code == 78
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_a_start_waits_for_is_said_and_logged_once_each_however_long() -> None:
+    beat = Pulse()
+    logged: list[str] = []
+    for reason in ("x" * 1000, "x" * 1000, "no  media", "no  media", None):
+        beat.start(reason, logged.append)
+    assert [line[:30] for line in logged] == ["not ready yet: " + "x" * 15, "not ready yet: no media"]
+    assert (beat.is_ready, beat.status) == (True, "")
