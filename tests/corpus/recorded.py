@@ -15,3 +15,9 @@ def entries() -> tuple[dict[str, Any], ...]:
     """Return every entry in the order of the file names; none when there is no corpus."""
     place = Path(os.environ.get("SCALEPLEX_CORPUS") or ROOT.parent / "shared" / "corpus" / "plex-argv")
     return tuple(json.loads(file.read_text(encoding="utf-8")) for file in sorted(place.glob("*.json")))
+
+
+def entries_of(name: str) -> tuple[dict[str, Any], ...]:
+    """Return every entry of a directory beside the corpus; none when there is none."""
+    place = Path(os.environ.get("SCALEPLEX_CORPUS") or ROOT.parent / "shared" / "corpus" / "plex-argv").parent / name
+    return tuple(json.loads(file.read_text(encoding="utf-8")) for file in sorted(place.glob("*.json")))
