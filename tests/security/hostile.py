@@ -83,9 +83,9 @@ def _options() -> Iterator[Attack]:
         "single_file_name", "single_file", "utc_timing_url", "dash_master", "export_path", "f_opts", "fifo_options",
         "dec", "dec:0",
         "enable_drefs", "use_absolute_path", "safe", "pattern_type", "max_reload", "seg_format_options", "strftime",
-        "temp_dir",
-        "lua_script", "import_key", "key", "ca_file", "tls_verify", "listen", "timeout", "local_addr", "sws_flags",
-        "cpuflags", "max_alloc", "timelimit", "abort_on", "h", "help", "sources", "sinks",
+        "temp_dir", "lua_script", "import_key", "key", "ca_file", "tls_verify", "listen", "timeout", "local_addr",
+        "sws_flags", "cpuflags", "max_alloc", "timelimit", "svtav1-params", "aom-params", "abort_on", "h",
+        "help", "sources", "sinks",
     ):  # fmt: skip
         yield Attack(f"option -{name}", output("-" + name, "1"), "option")
     for name, args in {
@@ -264,7 +264,7 @@ def _filters() -> Iterator[Attack]:
 
 
 def _encoders() -> Iterator[Attack]:
-    for option in ("-x264opts:0", "-x264-params:0", "-x264-params", "-x265-params:0", "-svtav1-params", "-aom-params"):
+    for option in ("-x264opts:0", "-x264-params:0", "-x264-params", "-x265-params:0", "-x265-params"):
         for name, text in {
             "statistics": f"stats={HERE}:pass=1",
             "quoted key": f"'stats'={HERE}:pass=1",

@@ -5,6 +5,7 @@ there for the day on which the others have a hole.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ import pytest
 
 from scaleplex.worker import command
 from scaleplex.worker.confine import Grants, Launcher
-from scaleplex.worker.policy.options import INPUT_FORMATS, LIBRARY_FORMATS
+from scaleplex.worker.policy.graphs import FILTERS
+from scaleplex.worker.policy.options import FLAG, INPUT_FORMATS, LIBRARY_FORMATS, OPTIONS
 from tests.ffmpeg.conftest import clip, ffmpeg
 from tests.ffmpeg.programs import QUIET, stock_ffmpeg
 from tests.ffmpeg.test_surface import DEMUXERS, listed
@@ -122,3 +124,38 @@ def test_a_transcode_goes_on_in_the_box(boxed_room: Room) -> None:
     done = boxed_room.run((*words, "-f", "dash", "-seg_duration", "1", "out.mpd"), boxed=True)
     assert done.returncode == 0, done.stderr
     assert (boxed_room.session / "out.mpd").exists()
+
+
+#: The translator takes it out, as long as no worker's ffmpeg can draw text.
+NOT_OF_OUR_FFMPEG = {"map_inlineass"}
+
+
+#: What ffmpeg says of each option it takes off the command line, with a remark in between for some.
+MATCHED = re.compile(
+    r"Reading option '-(.*?)' \.\.\.(?:Routing [^\n]*\n)? matched as .* with argument '?(.*?)'?\.$", re.MULTILINE
+)
+
+
+def test_ffmpeg_takes_options_and_values_apart_as_the_policy_does(ffmpeg: Path) -> None:
+    """If one reads a word as a value and the other as an option or an output, the policy looks at the wrong one."""
+    names = [name for name in OPTIONS if name not in NOT_OF_OUR_FFMPEG]
+    words = [w for name in names for w in (("-" + name,) if OPTIONS[name].value == FLAG else ("-" + name, "-value"))]
+    said = subprocess.run(
+        [ffmpeg, "-loglevel", "debug", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    ).stderr
+    read = dict(MATCHED.findall(said))
+    wanted = {name: ("0", "1") if OPTIONS[name].value == FLAG else ("-value",) for name in names}
+    assert [name for name in names if read.get(name) not in wanted[name]] == []
+
+
+#: Of Plex's own filters and of an older FFmpeg; the translator takes them out or changes them.
+NOT_OF_OUR_FILTERS = {"ocl", "icl", "args", *FILTERS["inlineass"].keys, *FILTERS["hwdownload"].keys}
+
+
+def test_ffmpeg_knows_the_arguments_the_policy_lets_through(ffmpeg: Path) -> None:
+    """A misspelt one would refuse what Plex writes."""
+    known = set(NOT_OF_OUR_FILTERS)
+    for about in ("full", *(f"filter={name}" for name in FILTERS)):
+        said = subprocess.run([ffmpeg, "-hide_banner", "-h", about], capture_output=True, text=True, check=False).stdout
+        known.update(re.findall(r"^ {2,4}-?([A-Za-z0-9_]+) +\[?<", said, re.MULTILINE))
+    assert sorted({key for arguments in FILTERS.values() for key in arguments.keys} - known) == []

@@ -28,19 +28,10 @@ _X265 = (
     "smoothing no-strong-intra-smoothing deblock cutree no-cutree ctu qcomp aud hrd annexb lookahead-slices "
     "lookahead-threads strict-cbr rskip"
 )
-_SVT_AV1 = (
-    "preset crf qp rc tbr mbr tune keyint irefresh-type lookahead film-grain film-grain-denoise fast-decode lp pin scd "
-    "tile-rows tile-columns enable-overlays enable-tf hierarchical-levels pred-struct input-depth color-primaries "
-    "transfer-characteristics matrix-coefficients color-range level tier"
-)
-_AOM = "cpu-used end-usage cq-level row-mt tile-columns tile-rows enable-cdef lag-in-frames aq-mode tune tune-content"
-
 KEYS: Final = {
     "x264opts": frozenset(_X264.split()),
     "x264-params": frozenset(_X264.split()),
     "x265-params": frozenset(_X265.split()),
-    "svtav1-params": frozenset(_SVT_AV1.split()),
-    "aom-params": frozenset(_AOM.split()),
 }
 
 

@@ -108,10 +108,10 @@ _ROWS: tuple[tuple[str, Grammar | str, str], ...] = (
     ("os", grammar.WORD, "preset tune profile level tier rc rc_mode coder me_method b_ref_mode application vbr"),
     ("os", grammar.WORD, "mpeg_quant color_range color_primaries color_trc colorspace multipass"),
     ("os", grammar.SWITCH, "forced-idr zerolatency spatial_aq spatial-aq temporal_aq temporal-aq low_power aud blbrc"),
-    ("os", grammar.SWITCH, "look_ahead mbbrc extbrc adaptive_i adaptive_b bluray-compat a53cc strict_gop nonref_p"),
+    ("os", grammar.SWITCH, "bluray-compat a53cc strict_gop nonref_p"),
     ("os", grammar.FLAGS, "sei"),
     ("os", grammar.RATIO, "enc_time_base"),
-    ("os", PARAMETERS, "x264opts x264-params x265-params svtav1-params aom-params"),
+    ("os", PARAMETERS, "x264opts x264-params x265-params"),
     # of a muxer
     ("o", grammar.FLAGS, "movflags mpegts_flags segment_list_flags"),
     ("o", grammar.WORD, "avoid_negative_ts dash_segment_type segment_list_type frag_type"),

@@ -170,4 +170,62 @@ MUTANTS: tuple[HandMade, ...] = (
         new="PERIOD_SECONDS = 50.0",
         tests=("tests/unit/worker/test_registration.py",),
     ),
+    # `policy.py`: prefixes of forbidden options. The line is gone: nothing is forbidden by name any more, what is not
+    # listed is refused. The mutants of the list stand in its place.
+    HandMade(
+        name="an option that is not listed may stand",
+        path="scaleplex/worker/policy/__init__.py",
+        old="""        raise _refusal("option", f"the option -{option.name[:60]} is not one Plex is known to use")""",
+        new="""        return""",
+        tests=("tests/unit/worker/test_policy.py", "tests/security/test_hostile_tasks.py"),
+    ),
+    HandMade(
+        name="values are not looked at",
+        path="scaleplex/worker/policy/__init__.py",
+        old="""        if not rule.value.match(value):""",
+        new="""        if rule.value is None:""",
+        tests=("tests/security/test_hostile_tasks.py",),
+    ),
+    HandMade(
+        name="a filter may be told anything",
+        path="scaleplex/worker/policy/graphs.py",
+        old="""        if found is None or found["key"] not in (None, name):""",
+        new="""        if False:""",
+        tests=("tests/security/test_hostile_tasks.py",),
+    ),
+    HandMade(
+        name="encoder parameters may be quoted",
+        path="scaleplex/worker/policy/encoders.py",
+        old="""    if not grammar.ITEMS.match(text):""",
+        new="""    if not text:""",
+        tests=("tests/security/test_hostile_tasks.py",),
+    ),
+    HandMade(
+        name="unreadable input is not noticed",
+        path="scaleplex/worker/prepare.py",
+        old="""        if not there or not os.access(path, os.R_OK):""",
+        new="""        if not there:""",
+        tests=("tests/unit/worker/test_prepare.py",),
+    ),
+    HandMade(
+        name="umask 077",
+        path="scaleplex/worker/process.py",
+        old="""UMASK = 0o022""",
+        new="""UMASK = 0o077""",
+        tests=("tests/unit/worker/test_parts.py",),
+    ),
+    HandMade(
+        name="inputs may be lists of other files",
+        path="scaleplex/worker/command.py",
+        old="""    return replace(file, options=(*file.options, *limits))""",
+        new="""    return file""",
+        tests=("tests/unit/worker/test_parts.py",),
+    ),
+    HandMade(
+        name="every media root is granted",
+        path="scaleplex/worker/prepare.py",
+        old="""if any(policy.inside(path, root) for path in inputs))""",
+        new="""if root)""",
+        tests=("tests/unit/worker/test_prepare.py",),
+    ),
 )

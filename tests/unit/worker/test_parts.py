@@ -234,3 +234,20 @@ def test_a_pid_file_of_another_boot_names_nobody(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+def test_what_a_child_writes_can_be_read_by_plex_under_another_name(tmp_path: Path) -> None:
+    child = process.spawn(
+        Path("/bin/sh"),
+        ["-c", "touch segment; mkdir directory"],
+        cwd=str(tmp_path),
+        env={},
+        pipe=process.progress_pipe(),
+        home=tmp_path,
+        launcher=Launcher(),
+        grants=Grants(),
+    )
+    child._process.wait(30)
+    child.close()
+    assert (tmp_path / "segment").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "directory").stat().st_mode & 0o777 == 0o755

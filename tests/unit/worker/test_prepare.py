@@ -1,13 +1,16 @@
 """What a worker looks at before it translates, and what it hands back to the Plex host."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from scaleplex.common.config import load
-from scaleplex.common.errors import LocalOnly, StorageHung
+from scaleplex.common.errors import InputMissing, LocalOnly, StorageHung
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Hardware
 from scaleplex.worker.config import PREFIX, WorkerConfig
@@ -20,6 +23,7 @@ from scaleplex.worker.storage import Storage
 from scaleplex.worker.task import Prepared
 from tests.support.hung import HungMount
 
+NOBODY = 65534
 JOB = "0f0e0d0c-0b0a-4090-8080-706050403020"
 UNTAGGED = {"streams": [{"index": 0, "codec_type": "video", "codec_name": "hevc", "pix_fmt": "yuv420p10le"}]}
 SOFTWARE, INTEL = Equipment(), Equipment("vaapi", Hardware("/dev/dri/renderD128", "iHD", tonemap="cpu"))
@@ -42,7 +46,7 @@ class Stand:
         ffprobe.write_text(f"#!/bin/sh\necho asked >> {self.asked}\ncat <<'EOF'\n{json.dumps(UNTAGGED)}\nEOF\n")
         ffprobe.chmod(0o755)
         self.reasons: list[str] = []
-        site = Site(str(room / "transcode"), (str(room / "media"),), 32400)
+        site = Site(str(room / "transcode"), (str(room / "media"), str(room / "music")), 32400)
         config = load(WorkerConfig, PREFIX, {})
         self.preparer = Preparer(
             config,
@@ -137,3 +141,41 @@ def test_a_directory_that_hangs_is_a_refusal_and_not_a_thread_that_waits_for_eve
     path = stand.session_directory if what == "session_directory" else stand.film.parent
     with HungMount(path), pytest.raises(StorageHung, match="has not answered"):
         stand.prepare(*encoded(SDR, "1"))
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Be an account without rights for a while; root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_an_input_that_may_not_be_read_is_told_and_not_tried() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        room = Path(name)
+        made = Stand(room)
+        room.chmod(0o755)
+        made.session_directory.chmod(0o777)
+        made.film.chmod(0)
+        with somebody_else(), pytest.raises(InputMissing, match=r"film\.mkv cannot be read by this worker") as caught:
+            made.prepare(*encoded(SDR, "1"))
+        assert "readable for uid" in caught.value.hint
+        made.film.chmod(0o644)
+        with somebody_else():
+            made.prepare(*encoded(SDR, "1"))
+
+
+def test_a_job_is_granted_the_roots_it_reads_from_and_the_directories_it_writes_to(stand: MakeStand) -> None:
+    made = stand()
+    optimized = made.film.parent / "Plex Versions/TV/.inProgress"
+    optimized.mkdir(parents=True)
+    grants = made.prepare("-map", "0:0", "-codec:0", "copy", "-f", "mp4", str(optimized / "film.mp4.1")).grants
+    assert grants.reads == (str(made.film.parent),)  # and not the root no input lies in
+    assert grants.writes == (str(made.session_directory), str(optimized))
+    assert grants.port is None
