@@ -10,6 +10,7 @@ Pure: connections are whatever the caller hands in, told apart by identity.
 
 import ipaddress
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 C = TypeVar("C", bound=Hashable)
@@ -23,9 +24,13 @@ def peer_of(address: object) -> str:
     Args:
         address: what ``accept()`` returned: a tuple that starts with the host, or text for a Unix socket.
     """
-    host = address[0] if isinstance(address, tuple) and address else ""
+    return _peer_of_host(str(address[0])) if isinstance(address, tuple) and address else "local"
+
+
+@lru_cache(256)
+def _peer_of_host(host: str) -> str:
     try:
-        ip = ipaddress.ip_address(str(host).partition("%")[0])
+        ip = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return "local"
     if isinstance(ip, ipaddress.IPv6Address):

@@ -36,6 +36,7 @@ from scaleplex.common.seats import Seats
 
 BOOT_ERROR = 3  # gunicorn's: the main process ends instead of starting the service again
 ACCEPTS_PER_TURN = 64
+REPORT_SECONDS = 0.25
 RECEIVE_BYTES = 64 * 1024
 DISCARD_MAX_BYTES = 8 << 20
 RESET = struct.pack("ii", 1, 0)  # struct linger: on, and wait no time
@@ -58,6 +59,7 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         self._working = 0  # connections whose request a thread handles or will
         self._queued: dict[Connection, None] = {}  # of these, those no thread has taken yet, in order
         self._next_deadline = 0.0
+        self._report_at = 0.0
         self._why_not_started: Callable[[], str | None] | None = None
 
     # --- life ------------------------------------------------------------------------------------------------------
@@ -120,8 +122,10 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def _turn(self) -> None:
         now = time.monotonic()
-        self.notify()
-        self._report(now)
+        if now >= self._report_at:
+            self._report_at = now + REPORT_SECONDS
+            self.notify()
+            self._report(now)
         room = self._working + len(self._seats) < self._connections_max or len(self._seats) > 0
         self._accept_from_now(self.alive and room and now >= self._accept_again)
         soon = min(1.0, max(0.0, self._next_deadline - now)) if len(self._seats) else 1.0
