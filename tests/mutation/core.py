@@ -6,6 +6,7 @@ tried is kept in a file of JSON lines, so that a run that was ended goes on wher
 
 import argparse
 import json
+import math
 import random
 import sys
 import threading
@@ -112,8 +113,8 @@ def main(words: list[str]) -> int:
     arguments = _parse(words)
     began = time.monotonic()
 
-    def over() -> bool:
-        return arguments.seconds is not None and time.monotonic() - began > arguments.seconds
+    def left() -> float:
+        return math.inf if arguments.seconds is None else began + arguments.seconds - time.monotonic()
 
     reach = Reach(exact=arguments.changed is None)
     chosen = _changed(reach, arguments) if arguments.changed is not None else _all(reach, arguments)
@@ -123,13 +124,13 @@ def main(words: list[str]) -> int:
     files = {edit.path for edit in chosen}
     if lacking := reach.missing(files):
         print(f"measuring which tests reach what: {len(lacking)} test files", flush=True)
-        reach.measure(lacking, over, arguments.jobs)
+        reach.measure(lacking, left, arguments.jobs)
     if lacking := reach.missing(files):
         print(
             f"the time is over with {len(lacking)} test files still to measure; the next run goes on there: no verdict"
         )
         return 0 if arguments.changed is not None else 2
-    results = list(_tried(chosen, reach, arguments, over))
+    results = list(_tried(chosen, reach, arguments, left))
     return _report(results, len(chosen), few=arguments.changed is not None, seconds=time.monotonic() - began)
 
 
@@ -170,7 +171,7 @@ def _changed(reach: Reach, arguments: argparse.Namespace) -> list[Edit]:
 
 
 def _tried(
-    chosen: list[Edit], reach: Reach, arguments: argparse.Namespace, over: Callable[[], bool]
+    chosen: list[Edit], reach: Reach, arguments: argparse.Namespace, left: Callable[[], float]
 ) -> Iterator[Result]:
     """Yield the results of mutants, those of an earlier run too."""
     known = {} if arguments.again else _known(arguments.results)
@@ -184,7 +185,7 @@ def _tried(
         def tried(edit: Edit) -> Result | None:
             if (before := known.get(edit.key)) is not None:
                 return Result(edit, before["verdict"], before["by"], 0.0)
-            return None if over() else judge(edit)
+            return judge(edit) if left() > 0 else None
 
         with ThreadPoolExecutor(len(made)) as pool, arguments.results.open("a") as file:
             for result in pool.map(tried, chosen):

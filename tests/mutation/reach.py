@@ -7,6 +7,7 @@ one of those sources does. Otherwise blocks whose text is the same are found aga
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutation.blocks import Block, around, blocks, noting
-from tests.mutation.slot import ROOT, Slot
+from tests.mutation.slot import ROOT, Slot, Verdict
 
 PACKAGES = ("common", "orchestrator", "protocol", "relay", "shim", "worker")
 #: Where tests of the core are; those of the translator, of ffmpeg and of whole fleets are too slow to ask each time.
@@ -28,7 +29,7 @@ NOT_OF_THE_CORE = (
     "tests/unit/cli/test_",
     "tests/integration/cli",
 )
-#: The test files of a directory may take this long while they are measured.
+#: Test files that are measured together may take this long.
 MEASURED_SECONDS = 600.0
 #: Of the kept entries; another number makes all of them void.
 _FORMAT = 2
@@ -87,16 +88,16 @@ class Reach:
         lacking = [file for file in test_files() if file not in self.tests]
         return sorted(lacking, key=lambda file: (file.split("/")[2] not in packages, "unit" not in file))
 
-    def measure(self, files: Iterable[str], enough: Callable[[], bool] = lambda: False, jobs: int = 1) -> None:
-        """Run test files on sources that note what runs; those of one directory together, which is quicker.
+    def measure(self, files: Iterable[str], left: Callable[[], float] = lambda: math.inf, jobs: int = 1) -> None:
+        """Run test files on sources that note what runs; unit tests of one directory together, which is quicker.
 
         Args:
-            enough: asked before each directory.
-            jobs: directories at a time.
+            left: seconds that this may still take; what is not done by then is not kept.
+            jobs: directories or files at a time.
         """
         batches: dict[str, list[str]] = {}
         for file in files:
-            batches.setdefault(str(Path(file).parent), []).append(file)
+            batches.setdefault(str(Path(file).parent) if file.startswith("tests/unit/") else file, []).append(file)
         waiting = list(reversed(batches.values()))
 
         def work(_: int) -> None:
@@ -105,18 +106,21 @@ class Reach:
                 notes.write_bytes(bytes(_ROOM))
                 notes.chmod(0o666)
                 numbers = self._note(slot, notes)
-                while waiting and not enough():
-                    self._measure(slot, notes, waiting.pop(), numbers)
+                while waiting and left() > 0:
+                    self._measure(slot, notes, waiting.pop(), numbers, left())
 
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(work, range(jobs)))
 
-    def _measure(self, slot: Slot, notes: Path, files: list[str], numbers: list[tuple[str, int]]) -> None:
+    def _measure(self, slot: Slot, notes: Path, files: list[str], numbers: list[tuple[str, int]], left: float) -> None:
         notes.write_bytes(bytes(_ROOM))
         reached = slot.home / "reached"
         reached.unlink(missing_ok=True)
         environ = {"SCALEPLEX_NOTES": str(notes), "SCALEPLEX_REACHED": str(reached)}
-        slot.run(files, MEASURED_SECONDS, "-p", "tests.mutation.notes", environ=environ, stop=False)
+        limit = min(MEASURED_SECONDS, left)
+        verdict, _ = slot.run(files, limit, "-p", "tests.mutation.notes", environ=environ, stop=False)
+        if verdict is Verdict.TOO_LONG and limit < MEASURED_SECONDS:
+            return
         lines = [json.loads(line) for line in reached.read_text().splitlines()] if reached.exists() else []
         for file in files:
             self._keep(file, [line for line in lines if line["test"].partition("::")[0] == file], numbers)
