@@ -97,6 +97,10 @@ class Stand:
         self._processes.append(made)
         return self._child(made, read_end)
 
+    @property
+    def child_runs(self) -> bool:
+        return self._processes[0].poll() is None
+
     def frames(self) -> Iterator[tuple[bytes, bytes]]:
         for chunk in self._chunks:
             yield from self._reader.feed(chunk)
@@ -181,6 +185,7 @@ def test_a_process_that_even_sigkill_does_not_end_keeps_no_slot(
     assert next(frames)[0] == wire.INFO
     stand.task.post(Event.DRAIN)
     content = stand.exit()
+    assert stand.child_runs
     assert (content["reason"], content["retry"]) == ("draining", True)
     assert content["code"] != 0
     assert stand.task.ended.is_set()

@@ -1,5 +1,7 @@
 """Every route of the worker wants a signature; a new one without fails here."""
 
+from collections.abc import Iterator
+
 import falcon
 import pytest
 
@@ -13,13 +15,14 @@ KNOWN = {"/task", "/tasks", "/task/{job}", "/task/{job}/kill", "/capability", "/
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> falcon.App[falcon.Request, falcon.Response]:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[falcon.App[falcon.Request, falcon.Response]]:
     room = tmp_path_factory.mktemp("worker")
     settings = {"STATE_DIR": str(room / "state"), "TRANSCODE_ROOT": str(room), "MEDIA_ROOTS": str(room)}
     config = load(WorkerConfig, PREFIX, {PREFIX + name: value for name, value in settings.items()})
     worker = build(config, Secret(b"a fleet secret for tests"), Log("test", "error"))
     worker.warm_up.problem = None
-    return worker.app
+    yield worker.app
+    worker.listener.server_close()
 
 
 def test_a_request_without_a_signature_is_refused_on_every_route(
