@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from tests.mutation.base import base, changed_lines
 from tests.mutation.edits import Edit, edits
 from tests.mutation.reach import Reach, Test, kept
-from tests.mutation.slot import Slot, Verdict
+from tests.mutation.slot import Slot, Verdict, leave_nothing_when_ended
 
 #: Share of mutants that must be noticed: of all, and of the few that chance chooses where little changed.
 WANTED, WANTED_OF_FEW = 0.92, 0.7
@@ -111,6 +111,7 @@ def _who(output: str) -> str:
 def main(words: list[str]) -> int:
     """Return 0 when enough mutants are noticed."""
     arguments = _parse(words)
+    leave_nothing_when_ended()
     began = time.monotonic()
 
     def left() -> float:

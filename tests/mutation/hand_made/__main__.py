@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 from tests.mutation.hand_made import PACKAGES, HandMade, listed
-from tests.mutation.slot import ROOT, Slot, Verdict
+from tests.mutation.slot import ROOT, Slot, Verdict, leave_nothing_when_ended
 
 #: The tests of one mutant may take this long.
 TRIED_SECONDS = 300.0
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="mutants tried at a time; 1 by default")
     parser.add_argument("--verbose", action="store_true", help="print what the tests printed")
     arguments = parser.parse_args()
+    leave_nothing_when_ended()
     unknown = sorted(set(arguments.packages) - set(PACKAGES))
     if unknown:
         parser.error(f"there is no package {', '.join(unknown)}; there are {', '.join(PACKAGES)}")
