@@ -74,11 +74,6 @@ class Intake:
         return len(self._data) + len(self.rest)
 
     @property
-    def begun(self) -> bool:
-        """Whether anything of a request has come."""
-        return self.request is not None or bool(self._data)
-
-    @property
     def body_bytes(self) -> int:
         """Bytes of the body that have come, the frame of its chunks included."""
         return len(self._data) if self.request is not None else 0

@@ -270,7 +270,7 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
             return
         self._wait(connection, selectors.EVENT_READ, self._receive, self.limits.head_seconds, 0)
         if data and connection.state is not None:
-            self._follow(connection, idle=True, in_head=True)
+            self._follow(connection, in_head=True)
 
     def _next_request(self, connection: Connection, sent_already: bytes, seconds: float) -> None:
         connection.intake = self._new_intake(connection)
@@ -299,11 +299,11 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         intake = connection.intake
-        idle, in_head = not intake.begun, intake.request is None
+        in_head = intake.request is None
         intake.feed(data)
-        self._follow(connection, idle, in_head)
+        self._follow(connection, in_head)
 
-    def _follow(self, connection: Connection, idle: bool, in_head: bool) -> None:
+    def _follow(self, connection: Connection, in_head: bool) -> None:
         """Do what has become due for the request that comes in."""
         intake = connection.intake
         if intake.refusal is not None:
@@ -311,14 +311,13 @@ class Server(Worker):  # type: ignore[misc]  # gunicorn has no types
         elif intake.whole:
             self._hand_over(connection)
         else:
-            self._go_on(connection, idle, in_head)
+            self._go_on(connection, in_head)
 
-    def _go_on(self, connection: Connection, idle: bool, in_head: bool) -> None:
+    def _go_on(self, connection: Connection, in_head: bool) -> None:
         """Wait for the rest of a request: one deadline for the whole head, one that follows the size of the body."""
         intake, now, limits = connection.intake, time.monotonic(), self.limits
         if intake.request is None:
-            if idle:
-                self._until(connection, min(connection.deadline, now + limits.head_seconds))
+            self._until(connection, min(connection.deadline, now + limits.head_seconds))
         else:
             if in_head:
                 connection.since = now

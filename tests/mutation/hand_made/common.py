@@ -66,8 +66,8 @@ MUTANTS: tuple[HandMade, ...] = (
     HandMade(
         name="a deadline that each byte renews",
         path="scaleplex/common/server.py",
-        old="            if idle:\n",
-        new="            if True:\n",
+        old="min(connection.deadline, now + limits.head_seconds)",
+        new="now + limits.head_seconds",
         tests=("tests/integration/server/test_server.py",),
     ),
     HandMade(
