@@ -20,7 +20,7 @@ FLEET_SETTINGS = {
     "workers": 1,
     "worker_settings": {"MAX_SESSIONS": "3"},
     # No throttling: the film of a minute is encoded in a few seconds, and the relay is away for most of them.
-    "pms_settings": {"SEGMENT_SECONDS": "1", "SEGMENT_LIMIT_SECONDS": "20", "THROTTLE_BUFFER_SECONDS": "600"},
+    "pms_settings": {"SEGMENT_SECONDS": "1", "SEGMENT_LIMIT_SECONDS": "50", "THROTTLE_BUFFER_SECONDS": "600"},
 }
 SCHEMES = ("dash", "hls", "hls-mkv")
 SEGMENTS = 60  # of a second each, in a film of 60.4 s

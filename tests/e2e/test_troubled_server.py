@@ -9,7 +9,7 @@ from scaleplex.demo.fleet import Fleet
 from tests.support.client import Client
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.xdist_group("fleet")]
-FLEET_SETTINGS = {"pms_settings": {"SEGMENT_LIMIT_SECONDS": "15"}}
+FLEET_SETTINGS = {"pms_settings": {"SEGMENT_LIMIT_SECONDS": "50"}}
 
 LAST_NUMBER = 20  # of segments of 3 s in a film of 60.4 s
 PATIENCE_SECONDS = 60.0

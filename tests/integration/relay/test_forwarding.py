@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 
 import pytest
 
@@ -97,29 +96,6 @@ def test_a_manifest_arrives_whole_with_its_length(relay: Service, plex: FakePlex
     assert request.body == body.encode()
     assert request.headers["content-length"] == str(len(body))
     assert request.headers["x-plex-token"] == TOKEN
-
-
-def test_a_manifest_is_held_until_its_newest_file_can_be_opened_and_progress_does_not_wait_for_it(
-    relay: Service, plex: FakePlex, job: Job
-) -> None:
-    job.segment("media-00001.ts")
-    statuses: list[int] = []
-    held = threading.Thread(target=lambda: statuses.append(manifest(relay, job, rows(1, 2))))
-    counted = relay.metrics()
-    held.start()
-    before = relay.metrics()["scaleplex_relay_announced_invisible_total"]
-    # The relay has one manifest of a job under way: that it takes no second one shows that the first is held.
-    until(lambda: manifest(relay, job, rows(1)) == 503)
-    assert relay.request("PUT", job.target("progress", "progress=1.0")).status == 206
-    assert [r.tail for r in plex.of(job.name)] == ["progress"]
-    job.segment("media-00002.ts")
-    held.join()
-    assert statuses == [200]
-    assert [r.tail for r in plex.of(job.name)] == ["progress", "manifest"]
-    assert relay.metrics()["scaleplex_relay_announced_invisible_total"] == before
-    for name, more in (("announcement_held", 1), ("upstream", 2)):
-        counter = f"scaleplex_relay_{name}_seconds_count"
-        assert relay.metrics()[counter] == counted[counter] + more
 
 
 def test_a_file_that_never_appears_is_announced_after_the_limit_with_a_warning_that_names_it(

@@ -129,6 +129,31 @@ def test_a_job_whose_files_stay_invisible_is_held_half_as_long_each_time_until_o
     assert meters.invisible.value() == 5
 
 
+def test_a_manifest_is_held_until_its_newest_file_can_be_opened_and_progress_does_not_wait_for_it(
+    plex: Plex, tmp_path: Path
+) -> None:
+    clock, meters = Clock(), Meters(Metrics())
+    forwarder = make(plex.url, clock=clock, meters=meters)
+    (tmp_path / "media-00001.ts").write_bytes(b"x")
+    pauses: list[float] = []
+
+    def while_it_is_held(seconds: float) -> None:
+        pauses.append(seconds)
+        clock.now += seconds
+        if len(pauses) == 1:
+            with pytest.raises(Busy):
+                forwarder.forward(callback(), ticket(tmp_path), row(1))
+            forwarder.forward(callback("progress"), ticket(tmp_path), b"")
+        if len(pauses) == 5:
+            (tmp_path / "media-00002.ts").write_bytes(b"x")
+
+    forwarder._sleep = while_it_is_held
+    forwarder.forward(callback(), ticket(tmp_path), row(1) + row(2))
+    assert plex.seen == ["progress", "manifest"]
+    assert len(pauses) == 5
+    assert meters.invisible.value() == 0
+
+
 def test_a_manifest_plex_refused_is_announced_again(plex: Plex, tmp_path: Path) -> None:
     clock = Clock()
     forwarder = make(plex.url, clock=clock)
