@@ -157,7 +157,8 @@ def somebody_else() -> Iterator[None]:
 
 
 def test_an_input_that_may_not_be_read_is_told_and_not_tried() -> None:
-    with tempfile.TemporaryDirectory() as name:
+    # Not below a test run's own directory, which other accounts may not enter.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         room = Path(name)
         made = Stand(room)
         room.chmod(0o755)
