@@ -1,4 +1,4 @@
-"""What the translator costs: each command line alone, and the import, which a worker pays once."""
+"""What the policy and the translator cost: each command line alone, and the import, which a worker pays once."""
 
 import json
 import os
@@ -7,13 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+from scaleplex.ffmpeg import argv, filtergraph
 from scaleplex.translator import Site, translate
-from tests.argvgen.build import build
+from scaleplex.worker import policy
+from tests.argvgen.build import JOB, SESSION, SESSION_DIR, build
 from tests.argvgen.shapes import SHAPES
 from tests.bench.figures import Figure, median, p99
 from tests.bench.stand import REPOSITORY
 
 SITE = Site(callback_base="http://10.0.0.5:32482/cb/1/" + "0" * 40, burn=True, plex_pass=True)
+WORKER = policy.Site("/transcode", ("/media",))
 TARGETS = ("sw", "vaapi", "nvenc")
 ROUNDS = 20
 IMPORT_ROUNDS = 10
@@ -37,6 +40,9 @@ def translator() -> list[Figure]:
         note = f"of {len(lines)} {origin} command lines"
         figures.append(Figure(f"translation for {target}, median", median(each), "ms", goal=1.0, note=note))
         figures.append(Figure(f"translation for {target}, p99", p99(each), "ms", goal=5.0))
+    checks = [median([policy_ms(words) for _ in range(ROUNDS)]) for words in (build(shape) for shape in SHAPES)]
+    figures.append(Figure("policy, median", median(checks), "ms", goal=1.0, note=f"of {len(checks)} command lines"))
+    figures.append(Figure("policy, p99", p99(checks), "ms", goal=1.0))
     figures.append(Figure("import of scaleplex.translator, median", median(import_ms()), "ms", goal=40.0))
     return figures
 
@@ -45,6 +51,16 @@ def translation_ms(words: list[str], target: str) -> float:
     """Return the milliseconds one translation takes."""
     begun = time.perf_counter_ns()
     translate(words, {}, None, target, SITE)
+    return (time.perf_counter_ns() - begun) / 1e6
+
+
+def policy_ms(words: list[str]) -> float:
+    """Return the milliseconds it takes to read a command line of the generator and to check it."""
+    filtergraph.parse.cache_clear()  # a worker meets a graph once
+    begun = time.perf_counter_ns()
+    command = argv.parse(words)
+    resolved = {path: path for path in policy.named_paths(command)}
+    policy.check_command(command, session=SESSION, job=JOB, cwd=SESSION_DIR, resolved=resolved, site=WORKER)
     return (time.perf_counter_ns() - begun) / 1e6
 
 
