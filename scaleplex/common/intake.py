@@ -19,6 +19,8 @@ CHUNK_LINE_MAX_BYTES = 128
 TRAILERS_MAX_BYTES = 1024
 # Chunks of one byte each cost five bytes around it; real senders use kilobytes. More frame than this is an attack.
 CHUNK_FRAME_MAX_BYTES = 64 * 1024
+# No head of ours holds them, and parsers differ in what they make of them.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
 # gunicorn's refusals of a head that have a status of their own; every other one is a 400.
@@ -101,6 +103,8 @@ class Intake:
     def _read_head(self) -> None:
         cut = self._scanned + len(HEAD_END)
         head, self._data = bytes(self._data[:cut]), self._data[cut:]
+        if _CONTROL.search(head):
+            raise Malformed("The head holds control characters.")
         self._parser = RequestParser(self._cfg, [head], self._address)
         try:
             request = next(self._parser)

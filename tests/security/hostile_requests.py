@@ -98,7 +98,7 @@ def _lines(service: Service) -> list[Case]:
         Case("a line without an end", b"GET /" + b"x" * (1 << 20), (431,)),
         Case("a bare carriage return", f"POST {path} HTTP/1.1\rHost: h\r\n\r\n".encode(), BAD),
         Case("bare line feeds", f"POST {path} HTTP/1.1\nHost: h\n\n".encode(), (CLOSED,)),
-        Case("NUL in the line", f"POST {path}\0 HTTP/1.1\r\n\r\n".encode(), (*BAD, 401, 404)),
+        Case("NUL in the line", f"POST {path}\0 HTTP/1.1\r\n\r\n".encode(), BAD),
         Case("NUL only", b"\0" * 400 + b"\r\n\r\n", BAD),
         Case("bytes that are no text", bytes(range(128, 256)) + b" / HTTP/1.1\r\n\r\n", BAD),
     ]
@@ -137,7 +137,7 @@ def _frames(service: Service) -> list[Case]:
         Case("chunks by another name", _head(service, "Transfer-Encoding: xchunked") + smuggled, (400, 501)),
         Case("chunks, in quotes", _head(service, 'Transfer-Encoding: "chunked"') + smuggled, (400, 501)),
         Case("chunks that are not last", _head(service, "Transfer-Encoding: chunked, gzip") + smuggled, (400, 501)),
-        Case("chunks after a vertical tab", _head(service, "Transfer-Encoding: \vchunked") + smuggled, (400, 501)),
+        Case("chunks after a vertical tab", _head(service, "Transfer-Encoding: \vchunked") + smuggled, BAD),
         Case("packed chunks", _head(service, "Transfer-Encoding: gzip, chunked") + smuggled, (400, 501)),
         Case("chunks in HTTP/1.0", _head(service, chunked, version="HTTP/1.0") + b"0\r\n\r\n", BAD),
         Case("a negative length", _head(service, "Content-Length: -1"), BAD),

@@ -86,6 +86,7 @@ def test_what_follows_a_request_belongs_to_the_next() -> None:
         (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"9" * 40 + b"\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        *((b"GET / HTTP/1.1\r\nX: a%cb\r\n\r\n" % code, 400) for code in (0, 7, 11, 12, 27, 127)),
         (b"x" * 2001, 431),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 2000 + b"\r\n\r\n", 431),
         (b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\n\r\n", 431),
