@@ -118,7 +118,8 @@ class Server:
                 handler(connection, request)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # a test has closed it already
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join(20)
         for thread in self._threads:

@@ -165,6 +165,22 @@ def test_heartbeats_keep_a_quiet_job_alive(host: Host, serve: Serve) -> None:
     assert host.run().code == 0
 
 
+def test_a_film_that_plays_needs_no_orchestrator_any_more(host: Host, serve: Serve) -> None:
+    orchestrators: list[Server] = []
+
+    def play(connection: socket.socket, request: Request) -> None:
+        start_stream(connection)
+        send_frame(connection, *spawned())
+        orchestrators[0].close()
+        send_frame(connection, wire.STDOUT, b"on and on")
+        send_frame(connection, *exit_frame(0))
+
+    orchestrators.append(serve(place(serve(play).url)))
+    host.configure(orchestrators=orchestrators[0].url)
+    done = host.run()
+    assert (done.code, done.stdout) == (0, b"on and on")
+
+
 def test_bytes_that_are_no_frames_are_a_broken_stream(host: Host, serve: Serve) -> None:
     def babble(connection: socket.socket, request: Request) -> None:
         start_stream(connection)
