@@ -31,8 +31,8 @@ MUTANTS: tuple[HandMade, ...] = (
     HandMade(
         name="an answer has no deadline",
         path="scaleplex/protocol/bounded.py",
-        old="        if left <= 0:\n",
-        new="        if False:\n",
+        old="self._deadline = time.monotonic() + seconds",
+        new="self._deadline = time.monotonic() + 3600.0",
         tests=(f"{CLIENT}::test_a_peer_that_sends_a_byte_now_and_then_holds_nobody_past_the_deadline",),
     ),
     HandMade(
