@@ -194,6 +194,7 @@ def test_a_peer_that_sends_a_byte_now_and_then_holds_nobody_past_the_deadline(
     over = threading.Event()
 
     def act(handler: BaseHTTPRequestHandler, auth: str) -> None:
+        handler.close_connection = True
         handler.wfile.write(
             {
                 "status": b"",
