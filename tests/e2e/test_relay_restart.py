@@ -4,6 +4,7 @@ And when it does not come back, no film ends well. Nothing holds the relay's por
 are refused, which is worse than under systemd, where they wait (tests/integration/relay/test_activated.py).
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -66,9 +67,19 @@ def ended_with(client: Client) -> int | None:
 MOMENTS = {"at the start": 0, "in the middle": SEGMENTS // 3, "in the last two seconds": SEGMENTS - 2}
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+# Each takes a film of a minute: the quick tier meets each scheme, each moment and both ways once, the full tier all.
+QUICK = {
+    ("dash", "in the last two seconds", "killed"),
+    ("hls", "in the middle", "stopped"),
+    ("hls-mkv", "at the start", "killed"),
+}
+CASES = [
+    pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
+    for case in itertools.product(SCHEMES, MOMENTS, ("stopped", "killed"))
+]
+
+
+@pytest.mark.parametrize(("scheme", "moment", "how"), CASES)
 def test_a_relay_that_is_restarted_costs_no_segment(
     fleet: Fleet, play: Callable[[str], Client], scheme: str, moment: str, how: str
 ) -> None:
