@@ -13,6 +13,7 @@ from scaleplex.demo.tools import find_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.ffmpeg, pytest.mark.xdist_group("fleet")]
 
+FRAMES_PER_SECOND = 24000 / 1001
 SEEK_TO_SECONDS = 45.0
 WATCH_SECONDS = 2.0
 HDR_SEEK_TO_SECONDS = 9.0
@@ -36,9 +37,11 @@ def test_a_film_plays_and_a_far_seek_shows_the_wanted_frames(fleet: Fleet, page:
     row = row_of(fleet, played)
     browser.stop(page)
     assert row.holes == []
-    assert played.start.first_number is not None
-    assert played.start.first_number <= 3
-    assert played.seek.first_number == pytest.approx(SEEK_TO_SECONDS * 24000 / 1001, abs=4)
+    # A busy machine drops frames before the first one that is read here; each one read has to be the one of its time.
+    for shown, wanted in ((played.start, 0.0), (played.seek, SEEK_TO_SECONDS * FRAMES_PER_SECOND)):
+        assert shown.right(protocol)
+        assert shown.first_number is not None
+        assert wanted - 4 <= shown.first_number < wanted + FRAMES_PER_SECOND
     assert fleet.ffmpeg_pids() == []
 
 

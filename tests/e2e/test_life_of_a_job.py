@@ -46,7 +46,7 @@ def speed_over(client: Client, seconds: float) -> float:
 
 
 def test_a_throttled_job_falls_below_real_time_and_recovers(fleet: Fleet, client: Client) -> None:
-    client.start(videoQualityName="720p")
+    client.start(videoQualityName="480p")
     client.fetch(0)
     fleet.control(force_throttle=True)
     await_true(lambda: bool(client.jobs()[-1]["throttled"]))
