@@ -13,6 +13,8 @@
 SPEC: {"run": "t1", "subnet": "10.99.0.0/24", "controller": "10.99.0.1",      the last two are optional
        "bind": ["/from:/to"], "bind_ro": ["/from:/to"],                       optional, all hosts
        "debs": DIR, "wheels": DIR, "nfs": {"plex:/transcode": DIR},           optional; see nspawn.NFS_STANDIN
+       "image_packages": [FILE.deb], "subnet6": "fd99:1::/64",                optional; in the image of uml hosts, and
+                                                                              second addresses for nspawn hosts
        "hosts": {"plex": {"address": "10.99.0.10", "cpus": 0.5, "disk": "64m", "bind": [], "bind_ro": []},
                  "storage": {"address": "10.99.0.20", "kind": "uml", "memory": "384M"}}}
 """

@@ -177,8 +177,12 @@ def wheels(requirements: Sequence[str]) -> Path:
     return kept(f"wheels-{digest(version, *requirements)}", make)
 
 
-def image() -> Path:
-    """Return the disk image of uml hosts: base tree, NFS tools and kernel modules."""
+def image(local: Sequence[Path] = ()) -> Path:
+    """Return the disk image of uml hosts: base tree, NFS tools, kernel modules.
+
+    Args:
+        local: package files to install too, with all they need; a guest would take minutes for it.
+    """
     tree = base()
 
     def make(part: Path) -> None:
@@ -187,28 +191,33 @@ def image() -> Path:
             layers = f"lowerdir={tree},upperdir={work}/upper,workdir={work}/work"
             run("mount", "-t", "overlay", "testhosts-image", "-o", layers, str(root))
             try:
-                _fill_image(root)
+                _fill_image(root, local)
                 run("mkfs.ext4", "-q", "-F", "-d", str(root), str(part), "4G", capture_output=True)
             finally:
                 run("umount", str(root))
 
     modules = sorted(path.name for path in Path("/usr/lib/uml/modules").iterdir())
-    return kept(f"image-{digest(tree.name, IMAGE_PACKAGES, *modules, uml.SETUP, uml.CONFIG_UNIT, uml.TRIGGER)}", make)
+    parts = (tree.name, IMAGE_PACKAGES, *modules, uml.SETUP, uml.CONFIG_UNIT, uml.TRIGGER, *local)
+    return kept(f"image-{digest(*parts)}", make)
 
 
-def _fill_image(root: Path) -> None:
+def _fill_image(root: Path, local: Sequence[Path]) -> None:
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     kept_debs = root / "var/cache/apt/archives"
+    for package in local:
+        shutil.copy(package, root / "root" / package.name)
     install = (
-        "export DEBIAN_FRONTEND=noninteractive; apt-get -q update; "
-        f"apt-get -q -y --no-install-recommends install {IMAGE_PACKAGES.replace(',', ' ')}"
+        "export DEBIAN_FRONTEND=noninteractive; apt-get -q update; apt-get -q -y --no-install-recommends install "
+        + " ".join([*IMAGE_PACKAGES.split(","), *(f"/root/{package.name}" for package in local)])
     )
     run("mount", "--bind", str(archives()), str(kept_debs))
     try:
         run("chroot", str(root), "sh", "-ec", install, stdout=sys.stderr)
     finally:
         run("umount", str(kept_debs))
+    for package in local:
+        (root / "root" / package.name).unlink()
     for modules in Path("/usr/lib/uml/modules").iterdir():
         shutil.copytree(modules, root / "lib/modules" / modules.name, symlinks=True)
         run("chroot", str(root), "depmod", modules.name)

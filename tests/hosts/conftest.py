@@ -2,4 +2,5 @@
 
 import os
 
-collect_ignore = [] if "SCALEPLEX_HOSTS_RUN" in os.environ else ["test_uninstall.py", "test_wrong_input.py"]
+HOSTS_NEEDED = ["test_odd_fleet.py", "test_uninstall.py", "test_wrong_input.py"]
+collect_ignore = [] if "SCALEPLEX_HOSTS_RUN" in os.environ else HOSTS_NEEDED

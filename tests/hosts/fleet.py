@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.hosts import lifecycle
+from tests.hosts import lifecycle, network
 from tests.hosts.places import REPOSITORY
 
 PLEX_PACKAGE = "/opt/plex/plexmediaserver_1.40.0.1-aaaaaaaaa_all.deb"
@@ -43,6 +43,8 @@ class Fleet:
     def __init__(self, run_id: str, net: str, directory: Path) -> None:
         self.run_id, self.net, self.directory = run_id, net, directory
         self.inventory: dict[str, Any] = {}
+        self.own: dict[str, dict[str, Any]] = {}  # further variables of single hosts
+        self.environment: dict[str, str] = {}  # of ansible-playbook
 
     def execute(self, host: str, *argv: str, check: bool = True) -> str:
         """Run a command on a host and return what it said."""
@@ -61,7 +63,12 @@ class Fleet:
             variables: of all hosts.
         """
         hosts = {host for names in groups.values() for host in names}
-        lines = {host: {"ansible_host": lifecycle.load(self.run_id)["hosts"][host]["address"]} for host in hosts}
+        spec = lifecycle.load(self.run_id)
+        addresses = {host: spec["hosts"][host]["address"] for host in sorted(hosts)}
+        lines = {
+            host: {"ansible_host": network.address6(spec, address) or address, **self.own.get(host, {})}
+            for host, address in addresses.items()
+        }
         inventory = {
             "all": {"hosts": lines, "vars": {**self.inventory, **variables}},
             **{group: {"hosts": dict.fromkeys(names)} for group, names in groups.items()},
@@ -69,7 +76,8 @@ class Fleet:
         path = self.directory / "hosts.yml"
         path.write_text(yaml.safe_dump(json.loads(json.dumps(inventory))))
         argv = ["ansible-playbook", "-i", str(path), str(REPOSITORY / playbook), *words]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        config = {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        environment = {**os.environ, **config, **self.environment}
         options: Any = {"capture_output": True, "text": True, "timeout": LIMIT_SECONDS, "cwd": self.directory}
         done = subprocess.run(argv, env=environment, check=False, **options)
         return Played(done.returncode, done.stdout + done.stderr)

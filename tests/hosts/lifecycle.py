@@ -35,7 +35,7 @@ def up(spec: Spec, *, keep: bool = False) -> dict[str, Any]:
     """
     spec.setdefault("tree", str(caches.base()))
     if any(is_uml(conf) for conf in spec["hosts"].values()):
-        spec.setdefault("image", str(caches.image()))
+        spec.setdefault("image", str(caches.image([Path(path) for path in spec.get("image_packages", [])])))
     home = state_dir(spec["run"])
     if home.exists():
         raise SystemExit(f"{home} is there already: run `down {spec['run']}` first")

@@ -4,6 +4,7 @@ The machine gets a port into it only when the run asks for a controller address,
 """
 
 import ipaddress
+import socket
 from typing import Any
 
 from pyroute2 import IPRoute, NetNS, netns
@@ -14,6 +15,22 @@ from tests.hosts.places import Spec, controller_interface, is_uml, port, run, sp
 def subnet(spec: Spec) -> ipaddress.IPv4Network:
     """Return the network of a run."""
     return ipaddress.IPv4Network(spec.get("subnet", "10.99.0.0/24"))
+
+
+def address6(spec: Spec, address: str) -> str | None:
+    """Return the IPv6 address of a host or the controller: that of its IPv4 address, in the run's other network."""
+    if "subnet6" not in spec:
+        return None
+    return str(ipaddress.IPv6Network(spec["subnet6"])[int(address.rpartition(".")[2])])
+
+
+def _add_address(space: Any, device: int | None, spec: Spec, address: str) -> None:
+    space.addr("add", index=device, address=address, prefixlen=subnet(spec).prefixlen)
+    other = address6(spec, address)
+    if other:
+        # Nobody else can have it, so it need not be asked for a second whether somebody does (IFA_F_NODAD).
+        prefix = ipaddress.IPv6Network(spec["subnet6"]).prefixlen
+        space.addr("add", index=device, address=other, prefixlen=prefix, family=socket.AF_INET6, flags=2)
 
 
 def gateway(spec: Spec) -> str:
@@ -59,8 +76,7 @@ def _plug_in(spec: Spec, host: str, ports: Any, bridge: int | None) -> None:
     with NetNS(name) as space:
         space.link("set", index=index(space, "lo"), state="up")
         device = index(space, "host0")
-        address = spec["hosts"][host]["address"]
-        space.addr("add", index=device, address=address, prefixlen=subnet(spec).prefixlen)
+        _add_address(space, device, spec, spec["hosts"][host]["address"])
         space.link("set", index=device, state="up")
         space.route("add", dst="default", gateway=gateway(spec))
 
@@ -71,7 +87,7 @@ def _plug_in_machine(spec: Spec, ports: Any, bridge: int | None) -> None:
         peer = {"ifname": "p-controller", "net_ns_fd": switch(spec["run"])}
         machine.link("add", ifname=name, kind="veth", peer=peer)
         device = index(machine, name)
-        machine.addr("add", index=device, address=spec["controller"], prefixlen=subnet(spec).prefixlen)
+        _add_address(machine, device, spec, spec["controller"])
         machine.link("set", index=device, state="up")
     ports.link("set", index=index(ports, "p-controller"), master=bridge, state="up")
 

@@ -1,6 +1,7 @@
 """What an operator gets wrong stops the play before anything is changed, and the sentence says what to do."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.hosts.fleet import PLEX_PACKAGE, Fleet, Played, fleet
+from tests.hosts.places import SUITE
 
 GROUPS = {"scaleplex_plex": ["plex"], "scaleplex_orchestrators": ["plex"], "scaleplex_workers": ["worker1", "worker2"]}
 
@@ -46,14 +48,46 @@ def test_a_uid_that_is_not_plexs_is_refused(hosts: Fleet) -> None:
     assert played.says("Plex could not delete what the workers write")
 
 
-def test_a_uid_that_belongs_to_somebody_else_on_a_worker_is_refused(hosts: Fleet) -> None:
+def commands(played: Played) -> list[str]:
+    """Return what the sentence of a refusal says to run."""
+    return re.findall(r"`(.+?)`", " ".join(played.text.split()))
+
+
+def test_a_uid_that_belongs_to_somebody_else_on_a_worker_is_refused_and_the_commands_it_names_help(
+    hosts: Fleet,
+) -> None:
     uid = hosts.execute("plex", "id", "-u", "plex").strip()
-    hosts.execute("worker2", "useradd", "--uid", uid, "bob")
+    script = f"useradd --system --uid {uid} --user-group polkitd; touch /opt/of-polkitd; chown polkitd: /opt/of-polkitd"
+    unit = "systemd-run --quiet --unit polkit --property User=polkitd sleep infinity"
+    hosts.execute("worker2", "sh", "-ec", f"{script}; {unit}")
     try:
         played = refused(hosts)
+        assert played.says(f"On worker2 the uid {uid} of Plex's user belongs to polkitd")
+        assert played.says("set scaleplex_nfs_squash to true")
+        names_units, moves, *_ = commands(played)
+        assert hosts.execute("worker2", "sh", "-ec", names_units).split() == ["polkit.service"]
+        hosts.execute("worker2", "systemctl", "stop", "polkit.service")
+        hosts.execute("worker2", "sh", "-ec", moves)
+        assert hosts.execute("worker2", "stat", "-c", "%U", "/opt/of-polkitd") == "polkitd\n"
+        played = hosts.play("playbooks/preflight.yml", GROUPS)
+        assert not played.says("belongs to polkitd"), played.text
+        if played.code:
+            assert played.says("belongs to the group polkitd"), played.text
+            hosts.execute("worker2", "sh", "-ec", commands(played)[0])
+            played = hosts.play("playbooks/preflight.yml", GROUPS)
+        assert played.code == 0, played.text
     finally:
-        hosts.execute("worker2", "userdel", "bob")
-    assert played.says(f"On worker2 the uid {uid} of Plex's user belongs to bob")
+        hosts.execute("worker2", "sh", "-c", "systemctl stop polkit; userdel polkitd; rm /opt/of-polkitd", check=False)
+
+
+def test_a_uid_that_is_taken_does_no_harm_where_the_file_server_acts_as_plexs_user(hosts: Fleet) -> None:
+    uid = hosts.execute("plex", "id", "-u", "plex").strip()
+    hosts.execute("worker2", "useradd", "--system", "--uid", uid, "--user-group", "polkitd")
+    try:
+        played = hosts.play("playbooks/preflight.yml", GROUPS, scaleplex_nfs_squash=True)
+    finally:
+        hosts.execute("worker2", "userdel", "polkitd")
+    assert played.code == 0, played.text
 
 
 def test_a_gid_that_belongs_to_another_group_on_a_worker_is_refused(hosts: Fleet) -> None:
@@ -146,3 +180,44 @@ def test_a_plex_host_without_plex_is_refused(hosts: Fleet) -> None:
 def test_a_worker_package_that_is_nowhere_is_missed(hosts: Fleet) -> None:
     played = refused(hosts, scaleplex_ffmpeg_deb="/nowhere/scaleplex-ffmpeg7.deb")
     assert played.says("There is no package scaleplex-ffmpeg7 for worker1")
+
+
+def test_media_roots_that_are_written_as_one_word_are_shown_as_a_list(hosts: Fleet) -> None:
+    played = refused(hosts, scaleplex_common_media_roots="/media")
+    assert played.says(
+        "scaleplex_common_media_roots is the word '/media', write scaleplex_common_media_roots: [/media]"
+    )
+
+
+def test_a_package_that_was_built_for_the_debian_hosts_is_refused_on_an_ubuntu_host_beside_them(hosts: Fleet) -> None:
+    keep = "cp -p /usr/lib/os-release /root/os; mv /etc/debian_version /root/kept"
+    names = "printf '%s\\n' NAME=Ubuntu ID=ubuntu VERSION_ID=24.04 VERSION_CODENAME=noble 'VERSION=24.04 LTS'"
+    hosts.execute("worker2", "sh", "-ec", f"{keep}; {names} >/usr/lib/os-release")
+    try:
+        played = refused(hosts)
+    finally:
+        hosts.execute("worker2", "sh", "-c", "mv /root/kept /etc/debian_version; mv /root/os /usr/lib/os-release")
+    assert played.says(f"worker2 runs Ubuntu noble, and its scaleplex-ffmpeg7 was built for {SUITE}")
+    assert played.says("ansible-playbook playbooks/build-ffmpeg.yml -e build_host=worker2")
+
+
+def test_a_collection_that_plain_ansible_core_lacks_is_named_with_the_command(hosts: Fleet) -> None:
+    mounts = [{"path": path, "source": f"nas:{path}"} for path in ("/transcode", "/media")]
+    hosts.environment = {"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false", "ANSIBLE_COLLECTIONS_PATH": "/nowhere"}
+    try:
+        played = refused(hosts, scaleplex_nfs_mode="client", scaleplex_nfs_mounts=mounts)
+        without = hosts.play("playbooks/preflight.yml", GROUPS)
+    finally:
+        hosts.environment = {}
+    assert played.says("ansible-galaxy collection install ansible.posix")
+    assert without.code == 0, "it is needed only where the role mounts something"
+
+
+def test_files_of_somebody_else_are_not_overwritten_by_those_for_prometheus(hosts: Fleet) -> None:
+    hosts.execute("bare", "sh", "-ec", "mkdir /etc/prometheus; echo groups: >/etc/prometheus/rules.yml")
+    played = hosts.play(
+        "site.yml", {"scaleplex_monitoring": ["bare"]}, scaleplex_monitoring_directory="/etc/prometheus"
+    )
+    assert played.code != 0
+    assert played.says("/etc/prometheus on bare has a rules.yml of somebody else")
+    assert hosts.execute("bare", "sh", "-c", "cat /etc/prometheus/*") == "groups:\n"
