@@ -69,6 +69,7 @@ def test_a_uid_that_belongs_to_somebody_else_on_a_worker_is_refused_and_the_comm
         hosts.execute("worker2", "systemctl", "stop", "polkit.service")
         hosts.execute("worker2", "sh", "-ec", moves)
         assert hosts.execute("worker2", "stat", "-c", "%U", "/opt/of-polkitd") == "polkitd\n"
+        assert hosts.execute("worker2", "stat", "-c", "%u", "/transcode") == f"{uid}\n", "what is mounted is Plex's"
         played = hosts.play("playbooks/preflight.yml", GROUPS)
         assert not played.says("belongs to polkitd"), played.text
         if played.code:
