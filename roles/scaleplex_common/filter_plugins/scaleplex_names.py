@@ -50,6 +50,7 @@ def scaleplex_addresses(hosts, hostvars):
 def scaleplex_urls(hosts, hostvars, port_variable):
     """Return the URL of each host's service: its address and its port."""
     urls = []
+    hosts = list(hosts)  # `select` and `reject` hand them out only once
     for host, address in zip(hosts, scaleplex_addresses(hosts, hostvars), strict=True):
         port = hostvars[host].get(port_variable, _default(port_variable))
         urls.append(f"http://{scaleplex_bracketed(address)}:{port}")

@@ -9,11 +9,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 # `setup` is the long one: it ends only when the checks are over, so a run that awaited it first would never end.
+# The checks end only when it has begun, so that there is something to end with them.
 DEV = """\
 #!/bin/sh
 echo "$*" >>"$LOG"
 case "$1" in
-  check) touch checked; exit "${CHECK:-0}" ;;
+  check)
+    until [ -s setup.pid ]; do sleep 0.02; done
+    touch checked
+    exit "${CHECK:-0}"
+    ;;
   setup)
     [ "$2" != --light ] || exit 0
     echo $$ >setup.pid
