@@ -33,6 +33,8 @@ def main() -> int:
     figures: list[Figure] = []
     if any(name in ON_THE_STAND for name in wanted):
         with Stand() as stand:
+            print("waiting: the first minute of a service is not like the others", file=sys.stderr)
+            stand.settle()
             for name, measure in ON_THE_STAND.items():
                 if name in wanted:
                     print(f"measuring: {name}", file=sys.stderr)

@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from scaleplex.demo.processes import Port, take_port
+from scaleplex.protocol import wire
 from scaleplex.shim.stub import stub
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,6 +32,8 @@ PYTHON = "/usr/bin/python3"
 # More than ever run at once: the orchestrator's last look at the worker may still show jobs that have ended.
 SESSIONS_AT_ONCE = 200
 READY_SECONDS = 30
+# A service that was started just now has each sender sign twice (docs/decisions/0032); a fleet has run for longer.
+SETTLED_SECONDS = wire.CLOCK_TOLERANCE_MS / 1000 + 1
 # For a task: lives until it is killed; exec leaves one process. Otherwise: what the worker's warm-up wants to read.
 STAND_IN = """\
 #!/bin/sh
@@ -156,6 +159,11 @@ class Stand:
         wait_until_ready(relay)
         wait_until_ready(orchestrator)
         self.configure(orchestrators=orchestrator, relay_url=relay)
+        self._settled_at = time.monotonic() + SETTLED_SECONDS
+
+    def settle(self) -> None:
+        """Wait until the services have run for as long as those of a fleet, as far as a signature is concerned."""
+        time.sleep(max(0.0, self._settled_at - time.monotonic()))
 
     def __exit__(self, *_: object) -> None:
         for started in self._started:
