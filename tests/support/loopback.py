@@ -79,3 +79,20 @@ def _handler(owner: LoopbackServer) -> type[BaseHTTPRequestHandler]:
         do_PUT = do_POST = do_DELETE = do_GET
 
     return Handler
+
+
+class OneStatus(LoopbackServer):
+    """Answers every request with one status and no body, and notes the paths that were asked for."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.asked: list[str] = []
+        super().__init__()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self.asked.append(handler.path)
+        handler.send_response_only(self.status)
+        if self.status != 204:
+            handler.send_header("Content-Length", "0")
+        handler.end_headers()

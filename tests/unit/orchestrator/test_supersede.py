@@ -1,7 +1,5 @@
 """Which answers to a kill mean that the older job is gone."""
 
-from http.server import BaseHTTPRequestHandler
-
 import pytest
 
 from scaleplex.common.log import Log
@@ -10,22 +8,7 @@ from scaleplex.orchestrator.meters import Meters
 from scaleplex.orchestrator.registry import Job
 from scaleplex.orchestrator.supersede import Superseder
 from tests.integration.relay.service import until
-from tests.support.loopback import LoopbackServer
-
-
-class Worker(LoopbackServer):
-    def __init__(self, status: int) -> None:
-        self.status = status
-        self.asked: list[str] = []
-        super().__init__()
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        self.asked.append(handler.path)
-        handler.send_response_only(self.status)
-        if self.status != 204:
-            handler.send_header("Content-Length", "0")
-        handler.end_headers()
+from tests.support.loopback import OneStatus
 
 
 @pytest.mark.parametrize(
@@ -44,7 +27,7 @@ class Worker(LoopbackServer):
     ],
 )
 def test_only_an_answer_that_says_so_ends_the_matter(status: int, pending: bool, outcome: str, tries: int) -> None:
-    worker = Worker(status)
+    worker = OneStatus(status)
     meters = Meters(Metrics())
     superseder = Superseder(None, Log("test", "error"), meters, pauses_seconds=(0.0, 0.0, 0.0))
     try:
@@ -58,7 +41,7 @@ def test_only_an_answer_that_says_so_ends_the_matter(status: int, pending: bool,
 
 
 def test_the_newer_job_itself_is_never_ended() -> None:
-    worker = Worker(204)
+    worker = OneStatus(204)
     meters = Meters(Metrics())
     superseder = Superseder(None, Log("test", "error"), meters, pauses_seconds=(0.0,))
     try:

@@ -1,27 +1,11 @@
 """How often a worker says that it is there."""
 
 import threading
-from http.server import BaseHTTPRequestHandler
 
 from scaleplex.common.log import Log
 from scaleplex.protocol.messages import Capability, Registration
 from scaleplex.worker.registration import Registrar
-from tests.support.loopback import LoopbackServer
-
-
-class Orchestrator(LoopbackServer):
-    def __init__(self, status: int) -> None:
-        self.status = status
-        self.asked: list[str] = []
-        super().__init__()
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        self.asked.append(handler.path)
-        handler.send_response_only(self.status)
-        if self.status != 204:
-            handler.send_header("Content-Length", "0")
-        handler.end_headers()
+from tests.support.loopback import OneStatus
 
 
 class Pauses(threading.Event):
@@ -39,7 +23,7 @@ class Pauses(threading.Event):
 
 
 def test_a_worker_registers_with_everybody_twice_within_the_time_it_is_believed() -> None:
-    good, bad = Orchestrator(204), Orchestrator(503)
+    good, bad = OneStatus(204), OneStatus(503)
     try:
         capability = Capability("w", "1", "ready", "sw", 0, 4)
         registrar = Registrar([bad.url, good.url], "http://10.0.0.6:32481", lambda: capability, None, Log("t", "error"))
