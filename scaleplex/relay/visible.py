@@ -30,6 +30,8 @@ def missing(cwd: Path, names: Iterable[str], *, may_be_empty: bool = False) -> d
     try:
         with os.scandir(cwd) as entries:
             present = {entry.name for entry in entries}
+    except PermissionError:
+        return {}  # PMS has another user; waiting would show this one no more
     except OSError as exc:
         return dict.fromkeys(wanted, f"{cwd} cannot be listed: {exc.strerror}")
     reasons = {}

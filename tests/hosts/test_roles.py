@@ -245,3 +245,12 @@ def test_systemd_holds_the_relays_port_at_the_address_the_relay_is_told() -> Non
     removed = yaml.safe_load((role / "tasks/uninstall.yml").read_text())
     files = next(task["loop"] for task in removed if task["name"] == "Files are gone")
     assert {f"/etc/systemd/system/scaleplex-relay.socket{end}" for end in ("", ".d")} <= set(files)
+
+
+def test_the_relay_sees_the_directory_whose_files_it_waits_for() -> None:
+    assert "\nTemporaryFileSystem=/:ro" in (REPOSITORY / "systemd/scaleplex-relay.service").read_text()
+    role = REPOSITORY / "roles/scaleplex_plex_host"
+    directory = "{{ scaleplex_common_transcode_root | to_json }}"
+    drop_in = (role / "templates/10-host.conf.j2").read_text()
+    assert f"\nBindReadOnlyPaths={directory}\n" in drop_in
+    assert f"\nRequiresMountsFor={directory}\n" in drop_in

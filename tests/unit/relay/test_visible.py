@@ -100,6 +100,18 @@ def test_a_file_the_relay_s_user_may_not_read_counts_as_openable(
     assert clock.now == 0.0
 
 
+def test_a_directory_the_relay_s_user_may_not_list_costs_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    clock = Clock()
+    assert wait(tmp_path, ["media-00001.ts"], clock) == {}
+    assert clock.now == 0.0
+
+
 def test_of_many_new_files_only_the_newest_are_looked_at(tmp_path: Path) -> None:
     names = [f"media-{number:05d}.ts" for number in range(1000)]
     for name in names[-visible.FILES_MAX :]:
