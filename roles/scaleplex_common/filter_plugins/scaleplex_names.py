@@ -57,6 +57,13 @@ def scaleplex_urls(hosts, hostvars, port_variable):
     return urls
 
 
+def scaleplex_optional(hosts, hostvars):
+    """Return the hosts whose worker may be off."""
+    return [
+        host for host in hosts if str(hostvars[host].get("scaleplex_worker_optional", "")).lower() in ("true", "yes")
+    ]
+
+
 def scaleplex_bind(port, address):
     """Return what a service listens on: all addresses, of both families on a host that is reached by IPv6."""
     return f"[::]:{port}" if _is_ipv6(address) else f"0.0.0.0:{port}"
@@ -128,6 +135,7 @@ class FilterModule:
                 scaleplex_bind,
                 scaleplex_bracketed,
                 scaleplex_missing_collections,
+                scaleplex_optional,
                 scaleplex_options,
                 scaleplex_server_of,
                 scaleplex_sha1,

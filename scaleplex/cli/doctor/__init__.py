@@ -42,6 +42,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--only", metavar="CHECK", action="append", help="a check or a subject, such as storage.space or storage")
     add("--transcode-root", metavar="DIR", type=Path, help="default: the worker's setting, or Plex's")
     add("--relay", metavar="URL", help="the relay as workers reach it; default: as shim.env says")
+    add("--may-be-off", metavar="URL", action="append", default=[], help="a worker that is switched off at times")
     add("--plex-user", metavar="NAME", default="plex", help="default: %(default)s")
     add("--plex-dir", metavar="DIR", type=Path, default=Places().plex_directory, help="default: %(default)s")
     add("--plex-preferences", metavar="FILE", type=Path, default=Places().preferences, help="Plex's Preferences.xml")
@@ -70,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
         plex_user=args.plex_user,
         worker_login=accounts.of_unit("scaleplex-worker", "scaleplex-worker"),
         relay_login=accounts.of_unit("scaleplex-relay", "scaleplex"),
-        relay_url=relay_url(args.relay),
+        relay_url=checked_url("--relay", args.relay) if args.relay else "",
         transcode=args.transcode_root,
+        may_be_off=frozenset(checked_url("--may-be-off", given) for given in args.may_be_off),
     )
     if args.worker_user:
         host.worker_login = accounts.Login(args.worker_user)
@@ -102,13 +104,13 @@ def choose(only: list[str] | None, roles: frozenset[str]) -> list[Check]:
     ]
 
 
-def relay_url(given: str | None) -> str:
-    """Return the URL of --relay, empty when it was not given.
+def checked_url(option: str, given: str) -> str:
+    """Return the URL that an option was given.
 
     Raises:
         ScaleplexError: it is none.
     """
     try:
-        return parse_url(given) if given else ""
+        return parse_url(given)
     except ValueError as exc:
-        raise ScaleplexError(f"--relay {given} must be {exc}.", "Name the relay as the workers reach it.") from exc
+        raise ScaleplexError(f"{option} {given} must be {exc}.", "Name the service as other hosts reach it.") from exc

@@ -237,7 +237,7 @@ FLEET = (
     ),
     Check(
         "fleet.workers", ALL, "a worker that cannot be reached", "Start it; open its port.",
-        lambda host: fleet.reachable(host.survey().workers, "worker"),
+        lambda host: fleet.reachable(host.survey().workers, "worker", host.may_be_off),
     ),
     Check(
         "fleet.ready", (PLEX_HOST, ORCHESTRATOR_ROLE), "workers that are not ready", "Run the doctor there.",

@@ -1,7 +1,7 @@
 """Whether the parts of the fleet reach each other, trust each other, and are of one version; judged from a survey."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,12 +17,18 @@ SECRET_FIX = (
 )
 
 
-def reachable(services: Sequence[Service], kind: str) -> list[Finding]:
-    """Return whether each service of a kind answers this host."""
+def reachable(services: Sequence[Service], kind: str, may_be_off: Collection[str] = ()) -> list[Finding]:
+    """Return whether each service of a kind answers this host.
+
+    Args:
+        may_be_off: URLs of those that the operator switches off.
+    """
     found = []
     for service in services:
         if service.answers:
             found.append(ok(f"{kind} {service.url} answers"))
+        elif service.url in may_be_off:
+            found.append(skipped(f"{kind} {service.url} is off, as it may be"))
         else:
             port = urlsplit(service.url).port
             found.append(

@@ -60,6 +60,7 @@ class Host:
         worker_login, relay_login: what the units run under.
         relay_url: the relay as workers reach it; empty when this host does not know.
         transcode: named on the command line; None to find it out.
+        may_be_off: URLs of workers that the operator switches off.
     """
 
     places: Places
@@ -69,6 +70,7 @@ class Host:
     relay_login: Login = Login("scaleplex")
     relay_url: str = ""
     transcode: Path | None = None
+    may_be_off: frozenset[str] = frozenset()
     given: dict[str, dict[str, str]] = field(default_factory=dict)
     problems: dict[str, list[str]] = field(default_factory=dict)
     worker: WorkerConfig | None = None

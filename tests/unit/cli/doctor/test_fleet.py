@@ -145,6 +145,12 @@ def test_a_worker_that_cannot_be_reached_is_named_with_its_port() -> None:
     assert "32481" in found.fix
 
 
+def test_a_worker_that_may_be_off_is_no_problem_when_it_is_and_only_that_one() -> None:
+    found = fleet.reachable([worker(None), worker()], "worker", {URL})
+    assert [one.severity for one in found] == ["skipped", "ok"]
+    assert fleet.reachable([worker(None)], "worker", {"http://192.0.2.1:32481"})[0].severity == "problem"
+
+
 @pytest.mark.parametrize(
     ("here", "there", "severity"), [(997, 997, "ok"), (1000, 1000, "problem"), (4294967294, 997, "problem")]
 )
