@@ -123,7 +123,6 @@ class Playback:
         if self._shim is not None:
             _watch_for_silence(self._shim)
             self._poll.register(self._shim.fileno(), select.POLLRDHUP)
-        self._reports.start()
         for event in self._task.take_posts():
             self._feed(event)
         if self._shim is not None and _hung_up(self._shim):
@@ -142,6 +141,8 @@ class Playback:
         self._open = {child.stdout: self._on_stdout, child.stderr: self._on_stderr, child.progress: self._on_progress}
         self._poll.register(child.pidfd, select.POLLIN)
         self._feed(Event.SPAWNED)
+        # Two threads that begin now would have made ffmpeg wait for a millisecond.
+        self._reports.start()
 
     def _wait(self) -> None:
         """Wait for the next thing to happen and take note of it."""

@@ -107,7 +107,7 @@ class Reporter:
     # --- called by the loop that owns the task ----------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin with the start sequence, before ffmpeg is there."""
+        """Begin with the start sequence."""
         self._thread.start()
 
     def sample(self, sample: Sample) -> None:

@@ -40,7 +40,7 @@ class Told:
         self._announcer = sender
 
     def start(self) -> None:
-        """Begin, before ffmpeg is there."""
+        """Begin, once ffmpeg is there; nobody is told of one that never was."""
         if self._announcer is not None:
             self._announcer.start()
         self._progress.start()
