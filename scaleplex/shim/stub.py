@@ -97,10 +97,18 @@ exec "$real" "$@"
 
 # -I shuts PYTHON* out, -S is faster. The last resort is a string, so that a sound start does not compile it.
 PYTHON = '''\
-import posix, sys
+import marshal, posix, sys
 real = '@TRANSCODER@' or sys.argv[0] + ".real"
 try:
     sys.path.insert(0, '@LIBRARY@')
+    try:
+        with open(f'@LIBRARY@/packed.{sys.implementation.cache_tag}', 'rb') as file:
+            loader, modules = marshal.loads(file.read())
+        exec(loader)
+    except Exception:
+        for name in [*sys.modules]:
+            if name.startswith("scaleplex"):
+                del sys.modules[name]
     from scaleplex.shim.main import main
     if sys.argv[1:] == ["@TRIAL@"]:
         from scaleplex.shim.trial import watched

@@ -120,7 +120,9 @@ class Stand:
         self._ffmpeg, self._ffprobe = ffmpeg or stand_in, ffprobe or stand_in
         self._journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._journal.bind(str(self.root / "journal"))
-        text = stub(str(REPOSITORY), str(self.root / "shim.env"), PYTHON, runtime_dir=str(self.root / "run"))
+        library = self.root / "library"
+        subprocess.run([PYTHON, "-m", "scaleplex.shim.library", library], cwd=REPOSITORY, check=True)
+        text = stub(str(library), str(self.root / "shim.env"), PYTHON, runtime_dir=str(self.root / "run"))
         self.shim = self._executable("bin/Plex Transcoder", text)
         shutil.copy("/bin/true", self.root / "bin" / "Plex Transcoder.real")
 
