@@ -11,6 +11,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,15 +111,13 @@ class Tickets:
         """
         alive = removed = 0
         for path in self._files():
-            try:
-                with path.open("rb") as file:
-                    if _held(file.fileno()):
-                        alive += 1
-                    elif now_s - os.fstat(file.fileno()).st_mtime > SETTLING_SECONDS:
-                        path.unlink()
-                        removed += 1
-            except OSError:
-                continue  # removed by the shim itself, or not readable: the next sweep looks again
+            # Removed by the shim itself, or not readable: the next sweep looks again.
+            with suppress(OSError), path.open("rb") as file:
+                if _held(file.fileno()):
+                    alive += 1
+                elif now_s - os.fstat(file.fileno()).st_mtime > SETTLING_SECONDS:
+                    path.unlink()
+                    removed += 1
         return alive, removed
 
     def _files(self) -> Iterator[Path]:

@@ -172,5 +172,16 @@ def test_a_sweep_touches_nothing_but_job_files(runtime: Path) -> None:
     assert len(list((runtime / "jobs").iterdir())) == 3
 
 
+def test_a_sweep_goes_on_after_a_file_that_cannot_be_read(runtime: Path) -> None:
+    jobs = [f"{digit}{JOB[1:]}" for digit in "012"]
+    for job in jobs:
+        (runtime / "jobs" / job).write_text("{}")
+    unreadable = runtime / "jobs" / os.listdir(runtime / "jobs")[0]
+    unreadable.unlink()
+    unreadable.mkdir()
+    assert Tickets(runtime, SECRET).sweep(time.time() + SETTLING_SECONDS + 1) == (0, 2)
+    assert [path.name for path in (runtime / "jobs").iterdir()] == [unreadable.name]
+
+
 def test_a_missing_runtime_directory_is_an_empty_one(tmp_path: Path) -> None:
     assert Tickets(tmp_path / "none", SECRET).sweep(0) == (0, 0)

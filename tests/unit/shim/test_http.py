@@ -22,6 +22,7 @@ INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN
         (INTERIM, 503, b"abc"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
         (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, b""),
+        (b"HTTP/1.1 200\r\nContent-Length: 1\r\n\r\na", 200, b"a"),
     ],
 )
 def test_a_response_cut_at_every_byte_is_the_same_response(response: bytes, status: int, body: bytes) -> None:
@@ -71,6 +72,40 @@ def test_a_request_carries_a_signature_over_its_target_and_body() -> None:
     assert (receiver, epoch) == ("10.0.0.6:32481", wire.NO_EPOCH)
     assert mac == wire.request_mac(b"secret", "POST", receiver, "/task", int(time_ms), nonce, epoch, b"{}")
     assert len(nonce) == 32
+
+
+class Drip:
+    """A connection on which a byte of an answer comes every half second; notes how long each step may take."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.limits: list[float] = []
+
+    def settimeout(self, seconds: float) -> None:
+        self.limits.append(seconds)
+
+    def sendall(self, data: bytes) -> None:
+        self.now += 0.5
+
+    def recv(self, size: int) -> bytes:
+        if self.now >= 103.0:
+            raise TimeoutError
+        self.now += 0.5
+        return b"H"
+
+    def close(self) -> None: ...
+
+
+def test_each_step_of_an_exchange_has_what_is_left_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    drip = Drip()
+    connecting: list[float] = []
+    monkeypatch.setattr(http.time, "monotonic", lambda: drip.now)
+    monkeypatch.setattr(http, "connect", lambda url, seconds: connecting.append(seconds) or drip)
+    monkeypatch.setattr(http.ResponseReader, "feed", lambda reader, received: b"")
+    with pytest.raises(TimeoutError):
+        http.exchange("http://127.0.0.1:1", "/placement", b"{}", b"", 2.0)
+    assert connecting == [http.CONNECT_SECONDS]
+    assert drip.limits == [2.0, 1.5, 1.0, 0.5, 0.001, 0.001, 0.001]
 
 
 def test_without_a_secret_a_request_goes_out_unsigned() -> None:

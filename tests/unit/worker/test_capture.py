@@ -113,6 +113,9 @@ def test_a_file_beside_ffmpeg_is_scrubbed_too() -> None:
         ("-metadata", "title=Great Film", "title=Xxxxx Xxxx"),
         ("-metadata:s:0", "language=eng", "language=eng"),
         ("-vf", "subtitles=/media/Great.srt:x=1", "subtitles=/media/Xxxxx.srt:x=1"),
+        ("-r:0", "Great", "Great"),
+        ("-greeting", "Great", "Xxxxx"),
+        ("-greeting", "/media/Great.mkv", "/media/Xxxxx.mkv"),
         ("-progressurl", "http://plex.example/x?X-Plex-Token=abc", "http://xxxx.xxxxxxx/x?X-Xxxx-Xxxxx=xxxx"),
     ],
 )
@@ -139,6 +142,7 @@ def test_a_captured_command_can_be_explained_and_replayed(tmp_path: Path) -> Non
     assert read.env["LANG"] == "de_DE.UTF-8"
     assert read.plex_pass
     assert "local" not in file.read_text()
+    assert (json.loads(file.read_text())["kind"], json.loads(file.read_text())["scrubbed"]) == ("video", True)
     assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
     assert warnings == []
 
