@@ -294,6 +294,14 @@ class Host:
         return dict(os.fsdecode(entry).split("=", 1) for entry in entries)
 
 
+def fleet(host: Host, serve: Callable[..., Server], *handlers: object, **settings: str) -> tuple[Server, Server]:
+    """Return an orchestrator that places everything on one worker, and that worker."""
+    worker = serve(*handlers)
+    orchestrator = serve(place(worker.url))
+    host.configure(orchestrators=orchestrator.url, **settings)
+    return orchestrator, worker
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

@@ -27,6 +27,19 @@ def test_tasks_that_run_and_tasks_that_are_refused_are_captured_scrubbed(
     assert [secret for secret in (run.session, run.job, "fake-run-1") if secret in text] == []
 
 
+def test_as_many_are_kept_as_the_settings_say_and_raw_when_they_say_so(
+    start_worker: Callable[..., Worker], fake_job: Callable[..., Job], tmp_path: Path
+) -> None:
+    worker = start_worker(CAPTURE_DIR=str(tmp_path / "captures"), CAPTURE_MAX="2", CAPTURE_RAW="1")
+    jobs = [fake_job(worker, "run-1") for _ in range(3)]
+    for job in jobs:
+        assert job.post(cwd="/elsewhere/" + job.job).status == 422
+    last = jobs[-1]
+    wait_for(lambda: any(last.job in file.read_text() for file in (tmp_path / "captures").glob("argv-*.json")))
+    kept = captured(tmp_path / "captures", 2)
+    assert [list(command.argv) for command in kept] == [list(job.args) for job in jobs[1:]]
+
+
 def test_a_directory_that_cannot_be_written_fails_no_task(
     start_worker: Callable[..., Worker], fake_job: Callable[..., Job], tmp_path: Path
 ) -> None:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +20,6 @@ from tests.integration.worker.stand import THROTTLE, FakeRelay, Job, Stream, Wor
 
 MakeJob = Callable[..., Job]
 Start = Callable[..., Worker]
-GUNICORN = [
-    sys.executable,
-    "-m",
-    "gunicorn",
-    "-c",
-    "python:scaleplex.worker.gunicorn_conf",
-    "scaleplex.worker.app:create()",
-]
 
 
 def pid_of(stream: Stream) -> int:
@@ -403,97 +394,6 @@ def test_a_relay_that_is_down_does_not_delay_ffmpeg_and_the_end_is_not_called_a_
     assert 'scaleplex_worker_callbacks_total{kind="startup",status="unreachable"}' in text
 
 
-def test_the_log_tells_a_tasks_whole_story_in_one_line(worker: Worker, fake_job: MakeJob) -> None:
-    job = fake_job(worker, "run-1")
-    job.post().exit()
-    wait_for(lambda: "task ended" in worker.log())
-    line = next(line for line in worker.log().splitlines() if "task ended" in line)
-    for field in (
-        f"job={job.job}",
-        "outcome=ended",
-        "throttles=0",
-        "attempt=1",
-        "code=0",
-        "seconds=",
-        "segments=",
-        "spawn_ms=",
-    ):
-        assert field in line
-
-
-def test_the_log_says_what_a_task_runs_on_and_why_it_came_here_but_no_path(worker: Worker, fake_job: MakeJob) -> None:
-    job = fake_job(worker, "run-1")
-    job.post(reason="least-loaded").exit()
-    line = next(line for line in worker.log().splitlines() if "task started" in line)
-    for field in (f"session={job.session}", f"job={job.job}", "attempt=1", "kind=video", "backend=sw", "least-loaded"):
-        assert field in line
-    assert str(job.cwd) not in worker.log()
-
-
-def test_a_reason_that_is_no_word_stays_out_of_the_log(worker: Worker, fake_job: MakeJob) -> None:
-    fake_job(worker, "run-1").post(reason="/media/A Film (2020).mkv").exit()
-    assert "reason=unknown" in worker.log()
-    assert "A Film" not in worker.log()
-
-
-def test_what_was_done_to_a_task_is_in_the_metrics(worker: Worker, fake_job: MakeJob) -> None:
-    def metrics() -> list[str]:
-        lines = worker.ask("GET", "/metrics", auth=None)[1].decode().splitlines()
-        return [line.removeprefix("scaleplex_worker_") for line in lines]
-
-    for line in ("spawn_seconds_count 0", 'tasks_total{outcome="ended"} 0', 'labels_total{kind="drop"} 0'):
-        assert line in metrics()
-    fake_job(worker, "run-1").post().exit()
-    wait_for(lambda: 'tasks_total{outcome="ended"} 1' in metrics())
-    assert "spawn_seconds_count 1" in metrics()
-    assert 'labels_total{kind="drop"} 0' not in metrics()  # -progressurl and others are no options of ours
-
-
-def test_what_runs_can_be_looked_at(worker: Worker, fake_job: MakeJob) -> None:
-    job = fake_job(worker, "run")
-    stream = job.post()
-    pid = pid_of(stream)
-    assert [path.name for path in (worker.root / "state/running").iterdir()] == [f"{job.job}.1.json"]
-    task = json.loads(worker.ask("GET", f"/task/{job.job}")[1])
-    assert (task["state"], task["pid"], task["attempt"], task["kind"]) == ("running", pid, 1, "video")
-    assert "drop:-progressurl" in task["labels"]
-    assert task["facts"]["job"] == job.job
-    capability = json.loads(worker.ask("GET", "/capability")[1])
-    assert capability["tasks"] == [{"session": job.session, "job": job.job, "kind": "video", "attempt": 1}]
-    assert (capability["state"], capability["sessions"], capability["max_sessions"]) == ("ready", 1, 4)
-    stream.vanish()
-    wait_for(lambda: not list((worker.root / "state/running").iterdir()))
-
-
-def test_the_signature_of_a_callback_reaches_no_log(worker: Worker, fake_job: MakeJob, relay: FakeRelay) -> None:
-    job = fake_job(worker, "run-1")
-    job.post().exit()
-    wait_for(lambda: "task ended" in worker.log())
-    signatures = {call.path.split("/")[3] for call in relay.calls}
-    assert len(signatures) == 1
-    assert signatures.pop() not in worker.log()
-
-
-def test_a_worker_registers_with_its_orchestrators(start_worker: Start, relay: FakeRelay) -> None:
-    orchestrator = relay  # it records just as well
-    start_worker(ORCHESTRATORS=orchestrator.url, ADVERTISE_URL="http://10.0.0.6:32481", WORKER_ID="attic")
-    wait_for(lambda: orchestrator.calls)
-    call = orchestrator.calls[0]
-    assert (call.method, call.path) == ("POST", "/register")
-    assert call.auth
-    content = json.loads(call.body)
-    assert (content["url"], content["ttl_seconds"]) == ("http://10.0.0.6:32481", 10)
-    assert (content["capability"]["worker_id"], content["capability"]["max_sessions"]) == ("attic", 4)
-
-
-def test_what_ffmpeg_says_of_a_callback_url_reaches_no_log_with_its_signature(
-    worker: Worker, fake_job: MakeJob
-) -> None:
-    content = fake_job(worker, "url").post().exit()
-    assert "/cb/.../video" in str(content["detail"])
-    assert "0123456789abcdef" not in str(content["detail"]) + worker.log()
-
-
 def test_a_job_killed_before_it_began_starts_nothing(worker: Worker, fake_job: MakeJob) -> None:
     job = fake_job(worker, "run")
     body = json.dumps(job.fields()).encode()
@@ -506,42 +406,3 @@ def test_a_job_killed_before_it_began_starts_nothing(worker: Worker, fake_job: M
     wait_for(lambda: "task ended" in worker.log())
     assert not (job.cwd / "environment").exists()
     assert "outcome=stopped" in worker.log()
-
-
-def test_without_a_secret_a_worker_on_loopback_takes_unsigned_tasks(start_worker: Start, fake_job: MakeJob) -> None:
-    worker = start_worker(secret=None)
-    assert fake_job(worker, "run-1").post(ticket="").exit()["code"] == 0
-
-
-def test_a_stock_ffmpeg_is_not_ready_and_readyz_says_why(
-    start_worker: Start, fake_job: MakeJob, tmp_path: Path
-) -> None:
-    stock = tmp_path / "stock/ffmpeg"
-    stock.parent.mkdir()
-    stock.write_text("#!/bin/sh\necho '-y overwrite'\n")
-    stock.chmod(0o755)
-    stock.with_name("ffprobe").symlink_to(stock)
-    worker = start_worker(stock, WARM_UP="1")
-
-    def reason() -> str:
-        status, body = worker.ask("GET", "/readyz", auth=None)
-        assert status == 503
-        return str(json.loads(body)["detail"])
-
-    wait_for(lambda: "not scaleplex-ffmpeg" in reason())
-    refused = fake_job(worker, "run").post()
-    assert (refused.status, refused.error()) == (503, "starting")
-
-
-def test_a_worker_without_a_secret_does_not_listen_to_the_network(tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "SCALEPLEX_WORKER_BIND": "0.0.0.0:0", "HOME": str(tmp_path)}
-    done = subprocess.run(GUNICORN, env=env, capture_output=True, text=True, timeout=20, cwd=tmp_path)
-    assert done.returncode != 0
-    assert "without a fleet secret" in done.stderr
-
-
-def test_a_backend_nobody_knows_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "SCALEPLEX_WORKER_BACKEND": "qsv", "HOME": str(tmp_path)}
-    done = subprocess.run(GUNICORN, env=env, capture_output=True, text=True, timeout=20, cwd=tmp_path)
-    assert done.returncode != 0
-    assert "SCALEPLEX_WORKER_BACKEND" in done.stderr

@@ -3,6 +3,7 @@
 from tests.mutation.hand_made import HandMade
 
 PLAYING = "tests/integration/shim/test_playback.py"
+LISTING = "tests/integration/shim/test_listing.py"
 FALLBACK = "tests/integration/shim/test_fallback.py"
 RETRY = "tests/integration/shim/test_retry.py"
 INTERPRETER = "tests/integration/shim/test_interpreter.py"
@@ -64,21 +65,21 @@ MUTANTS: tuple[HandMade, ...] = (
         path="scaleplex/shim/playback.py",
         old="                self._listing.refresh(time.monotonic())\n",
         new="",
-        tests=(f"{PLAYING}::test_the_session_directory_is_listed_five_times_a_second_until_a_segment_is_announced",),
+        tests=(f"{LISTING}::test_the_session_directory_is_listed_five_times_a_second_until_a_segment_is_announced",),
     ),
     HandMade(
         name="listing goes on after the first announcement",
         path="scaleplex/shim/playback.py",
         old="            self._listing.stop()\n",
         new="            pass\n",
-        tests=(f"{PLAYING}::test_the_session_directory_is_listed_five_times_a_second_until_a_segment_is_announced",),
+        tests=(f"{LISTING}::test_the_session_directory_is_listed_five_times_a_second_until_a_segment_is_announced",),
     ),
     HandMade(
         name="a listing that hangs holds the shim up",
         path="scaleplex/shim/listing.py",
         old="_thread.start_new_thread(self._list, ())",
         new="self._list()",
-        tests=(f"{PLAYING}::test_a_session_directory_that_hangs_holds_nothing_up",),
+        tests=(f"{LISTING}::test_a_session_directory_that_hangs_holds_nothing_up",),
     ),
     HandMade(
         name="own slow writing counts as silence",

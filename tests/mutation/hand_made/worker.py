@@ -67,7 +67,7 @@ MUTANTS: tuple[HandMade, ...] = (
         path="scaleplex/worker/runner.py",
         old="            self.pid_files.remove(task.claim.job, task.claim.attempt)\n",
         new="            pass\n",
-        tests=("tests/integration/worker/test_life.py::test_what_runs_can_be_looked_at",),
+        tests=("tests/integration/worker/test_told.py::test_what_runs_can_be_looked_at",),
     ),
     HandMade(
         name="warm-up is not tried again",
