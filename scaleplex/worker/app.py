@@ -60,14 +60,7 @@ def build(
         OSError: no port on loopback is free.
     """
     metrics = WorkerMetrics()
-    try:
-        pid_files = PidFiles.below(config.state_dir)
-        config.home.mkdir(exist_ok=True)
-    except OSError as exc:
-        raise ConfigError([f"{PREFIX}STATE_DIR={config.state_dir} cannot be used: {exc}"]) from exc
-    for cwd in pid_files.clear():
-        metrics.leftovers.add()
-        log.warning("ended a process of an earlier life", cwd=cwd)
+    pid_files = _pid_files(config, metrics, log)
     warm_up = WarmUp(config, lambda problem: log.warning("not ready", detail=problem), partial(_log_equipment, log))
     storage = Storage(config.transcode_root, on_change=partial(_log_storage, log, config))
     supervisor = Supervisor(
@@ -80,22 +73,17 @@ def build(
     _log_box(log, launcher)
     prober = Prober(config.ffprobe, launcher)
     listener = Listener()
-    site = Site(
-        transcode_root=os.path.realpath(config.transcode_root),
-        media_roots=tuple(os.path.realpath(root) for root in config.media_roots),
-        plex_port=config.plex_port,
-    )
     runner = Runner(
         config=config,
         equipment=lambda: warm_up.equipment,
         preparer=Preparer(
             config,
-            lambda: warm_up.equipment,
-            prober,
-            site,
-            listener.base,
-            partial(giveup.report, metrics, log),
-            storage,
+            equipment=lambda: warm_up.equipment,
+            prober=prober,
+            site=_site(config),
+            announce_at=listener.base,
+            gave_up=partial(giveup.report, metrics, log),
+            storage=storage,
         ),
         prober=prober,
         supervisor=supervisor,
@@ -124,6 +112,32 @@ def build(
     doctor.add_routes(app, config, secret, launcher)
     registrar = Registrar(config.orchestrators, config.advertise_url, capability, secret, log)
     return Worker(app, supervisor, warm_up, registrar, listener, storage)
+
+
+def _pid_files(config: WorkerConfig, metrics: WorkerMetrics, log: Log) -> PidFiles:
+    """Return the notes on running processes, after those of an earlier life have been ended.
+
+    Raises:
+        ConfigError: the state directory cannot be used.
+    """
+    try:
+        pid_files = PidFiles.below(config.state_dir)
+        config.home.mkdir(exist_ok=True)
+    except OSError as exc:
+        raise ConfigError([f"{PREFIX}STATE_DIR={config.state_dir} cannot be used: {exc}"]) from exc
+    for cwd in pid_files.clear():
+        metrics.leftovers.add()
+        log.warning("ended a process of an earlier life", cwd=cwd)
+    return pid_files
+
+
+def _site(config: WorkerConfig) -> Site:
+    """Return what the policy has to know of this host."""
+    return Site(
+        transcode_root=os.path.realpath(config.transcode_root),
+        media_roots=tuple(os.path.realpath(root) for root in config.media_roots),
+        plex_port=config.plex_port,
+    )
 
 
 def _log_storage(log: Log, config: WorkerConfig, problem: str | None) -> None:
