@@ -2,13 +2,17 @@
 
 All of it is signed. Markers have names of one fixed form and a directory of their own (``common.marker``); the relay is
 asked for a job nobody runs (``protocol.relay_probe``), which is less than any task may make this worker do.
+
+A mount that hangs is answered with ``storage-hung``. The questions that hang are counted apart from the tasks': asking
+again and again must not use up what tasks have.
 """
 
 import itertools
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import falcon
 
@@ -21,36 +25,47 @@ from scaleplex.protocol import relay_probe
 from scaleplex.protocol.signing import wall_clock_ms
 from scaleplex.worker.config import WorkerConfig
 from scaleplex.worker.confine import Launcher
+from scaleplex.worker.storage import Storage
 
+T = TypeVar("T")
 HINT = "See docs/reference/protocol."
 FILES_MOST = 1000
 FILMS_MOST = 64
 PATH_MAX_BYTES = 4096
+LOOK_SECONDS = 5.0
 
 
 def add_routes(
     app: falcon.App[falcon.Request, falcon.Response], config: WorkerConfig, secret: Secret | None, launcher: Launcher
 ) -> None:
     """Add the doctor's questions to a worker."""
-    app.add_route("/doctor/storage", Storage(config, launcher))
-    app.add_route("/doctor/marker", Markers(config.transcode_root))
-    app.add_route("/doctor/films", Films(config.media_roots))
+    storage = Storage(config.transcode_root)
+    app.add_route("/doctor/storage", Directories(config, launcher, storage))
+    app.add_route("/doctor/marker", Markers(config.transcode_root, storage))
+    app.add_route("/doctor/films", Films(config.media_roots, storage))
     app.add_route("/doctor/relay", RelayView(secret))
 
 
-class Storage:
+class Directories:
     """``GET /doctor/storage``: the shared directories as this worker has them, its account and its clock."""
 
-    def __init__(self, config: WorkerConfig, launcher: Launcher) -> None:
+    def __init__(self, config: WorkerConfig, launcher: Launcher, storage: Storage) -> None:
         self._config = config
         self._launcher = launcher
+        self._storage = storage
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        directories = self._storage.run(self._look, LOOK_SECONDS, "A shared directory")
         resp.media = {
             "time_ms": wall_clock_ms(),
             "uid": os.geteuid(),
             "gid": os.getegid(),
             "unconfined": self._launcher.missing,
+            **directories,
+        }
+
+    def _look(self) -> dict[str, object]:
+        return {
             "transcode_root": _directory(self._config.transcode_root),
             "media_roots": [{**_directory(path), "unreadable": unreadable(path)} for path in self._config.media_roots],
         }
@@ -59,18 +74,22 @@ class Storage:
 class Markers:
     """``/doctor/marker``: ``GET ?name=&wait_ms=`` looks for a marker, ``DELETE ?name=`` removes, ``POST`` writes it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, storage: Storage) -> None:
         self._root = str(root)
+        self._storage = storage
+
+    def _run(self, operation: Callable[[], T], wait_ms: int = 0) -> T:
+        return self._storage.run(operation, LOOK_SECONDS + wait_ms / 1000, self._root)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         name = _name(req.get_param("name"))
-        wait_ms = req.get_param_as_int("wait_ms", default=0)
-        resp.media = marker.look(self._root, name, wait_ms or 0)
+        wait_ms = min(max(req.get_param_as_int("wait_ms", default=0) or 0, 0), marker.WAIT_MS_MAX)
+        resp.media = self._run(lambda: marker.look(self._root, name, wait_ms), wait_ms)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         name = _name(json_body(req).get("name"))
         try:
-            resp.media = marker.write(self._root, name)
+            resp.media = self._run(lambda: marker.write(self._root, name))
         except OSError as exc:
             raise CwdNotWritable(
                 f"uid {os.geteuid()}, gid {os.getegid()} cannot write into {self._root}: {exc.strerror}.",
@@ -80,7 +99,7 @@ class Markers:
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         name = _name(req.get_param("name"))
         try:
-            marker.remove(self._root, name)
+            self._run(lambda: marker.remove(self._root, name))
         except OSError as exc:
             raise NotFound(f"The marker cannot be removed: {exc.strerror}.", HINT) from exc
         resp.status = falcon.HTTP_204
@@ -93,15 +112,20 @@ class Films:
     of one that is absent. A task may read the same files, so this tells nobody more.
     """
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], storage: Storage) -> None:
         self._roots = roots
+        self._storage = storage
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         films = json_body(req).get("films")
         if not isinstance(films, list) or len(films) > FILMS_MOST or not all(map(_is_path, films)):
             raise BadField(f"The field 'films' must be a list of up to {FILMS_MOST} absolute paths.", HINT)
+        seen = self._storage.run(lambda: self._look(films), LOOK_SECONDS, "A film or its directory")
+        resp.media = {"films": seen}
+
+    def _look(self, films: Sequence[str]) -> list[dict[str, object]]:
         roots = [os.path.realpath(root) for root in self._roots]
-        resp.media = {"films": [film(path, roots) for path in films]}
+        return [film(path, roots) for path in films]
 
 
 class RelayView:

@@ -5,7 +5,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+from scaleplex.worker.storage import HUNG_MAX
 from tests.integration.worker.stand import Job, Worker, alive, wait_for
 from tests.support.hung import HungMount
 
@@ -60,3 +62,28 @@ def test_a_task_whose_directory_hangs_at_its_end_gives_its_slot_back(worker: Wor
         worker.process.wait(BOUND_SECONDS)
         assert time.monotonic() - began < BOUND_SECONDS
         assert not alive(pid)
+
+
+def test_the_doctors_questions_about_a_mount_that_hangs_are_answered_and_cost_tasks_nothing(
+    worker: Worker, fake_job: MakeJob
+) -> None:
+    name = f"marker-{'0' * 32}"
+    films = {"films": [str(worker.root / "media/hung/film.mkv")]}
+    (worker.root / "media/hung").mkdir()
+    with HungMount(worker.root / "media/hung"), ThreadPoolExecutor(2 * HUNG_MAX) as pool:
+        questions = [
+            pool.submit(worker.ask, "GET", "/doctor/storage") if number % 2 else
+            pool.submit(worker.ask, "POST", "/doctor/films", json.dumps(films).encode())
+            for number in range(2 * HUNG_MAX)
+        ]  # fmt: skip
+        answers = [question.result(BOUND_SECONDS) for question in questions]
+        assert {(status, json.loads(body)["error"]) for status, body in answers} == {(503, "storage-hung")}
+        assert fake_job(worker, "run-1").post().exit()["code"] == 0
+    with HungMount(worker.root / "transcode"):
+        for method, path, body in (
+            ("GET", f"/doctor/marker?name={name}", b""),
+            ("POST", "/doctor/marker", json.dumps({"name": name}).encode()),
+            ("DELETE", f"/doctor/marker?name={name}", b""),
+        ):
+            status, answer = worker.ask(method, path, body)
+            assert (status, json.loads(answer)["error"]) == (503, "storage-hung")

@@ -152,6 +152,18 @@ def test_a_manifest_is_held_until_its_newest_file_can_be_opened_and_progress_doe
     assert plex.seen == ["progress", "manifest"]
     assert len(pauses) == 5
     assert meters.invisible.value() == 0
+    total, count = meters.held.lines()[-2:]
+    assert float(total.removeprefix("scaleplex_relay_announcement_held_seconds_sum ")) == pytest.approx(sum(pauses))
+    assert count == "scaleplex_relay_announcement_held_seconds_count 1"
+
+
+def test_a_manifest_that_names_nothing_new_is_not_counted_as_held(plex: Plex, tmp_path: Path) -> None:
+    meters = Meters(Metrics())
+    forwarder = make(plex.url, clock=Clock(), meters=meters)
+    (tmp_path / "media-00001.ts").write_bytes(b"x")
+    for _ in range(2):
+        forwarder.forward(callback(), ticket(tmp_path), row(1))
+    assert "scaleplex_relay_announcement_held_seconds_count 1" in meters.held.lines()
 
 
 def test_a_manifest_plex_refused_is_announced_again(plex: Plex, tmp_path: Path) -> None:
