@@ -9,7 +9,7 @@ OUTCOMES = (
     "failed", "disk-full", "callback-failed", "callback-refused", "spawn-failed",
 )  # fmt: skip
 REFUSALS = (
-    "starting", "draining", "full", "superseded", "bad-ticket",
+    "starting", "draining", "full", "superseded", "bad-ticket", "bad-field", "storage-hung",
     "policy", "local-only", "input-missing", "cwd-missing", "cwd-not-writable",
 )  # fmt: skip
 

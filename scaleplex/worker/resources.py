@@ -46,11 +46,13 @@ class NewTask:
             wall_clock_ms(),
         )
         if problem is not None:
-            raise BadTicket(
+            error = BadTicket(
                 f"No leave to run this task here: {problem}.",
                 "Call the worker as the orchestrator names it, with clocks in step"
                 f" (it was called as {req.context.proof.receiver}).",
             )
+            self._runner.supervisor.refused(error)
+            raise error
 
 
 class TaskList:

@@ -98,6 +98,11 @@ def test_a_replayed_task_is_refused(worker: Worker, job: Job) -> None:
     assert (stream.status, stream.error()) == (401, "unauthorized")
 
 
+def bad_tickets(worker: Worker) -> int:
+    text = worker.ask("GET", "/metrics")[1].decode()
+    return int(text.partition('scaleplex_worker_refused_total{error="bad-ticket"} ')[2].split()[0])
+
+
 @pytest.mark.parametrize("what", ["worker", "job", "attempt", "secret", "expired", "malformed"])
 def test_a_ticket_for_something_else_is_refused(worker: Worker, job: Job, what: str) -> None:
     soon = wall_clock_ms() + 10_000
@@ -110,8 +115,10 @@ def test_a_ticket_for_something_else_is_refused(worker: Worker, job: Job, what: 
         "expired": wire.make_ticket(b"a fleet secret for tests", worker.authority, job.session, job.job, 1, past),
         "malformed": "v2 soon please",
     }[what]
+    before = bad_tickets(worker)
     stream = job.post(ticket=ticket)
     assert (stream.status, stream.error()) == (403, "bad-ticket")
+    assert bad_tickets(worker) == before + 1
 
 
 def test_killing_or_asking_for_an_unknown_job_is_a_404(worker: Worker) -> None:

@@ -24,6 +24,7 @@ def test_every_end_of_its_own_has_an_outcome_that_starts_at_0() -> None:
     assert {end.reason for end in ends} <= set(OUTCOMES)
 
 
-def test_every_refusal_of_a_task_starts_at_0() -> None:
-    refusals = [*errors.Refused.__subclasses__(), errors.Full, errors.Starting, errors.Draining, errors.Superseded]
-    assert {error.code for error in refusals} <= set(REFUSALS)
+def test_every_refusal_of_a_task_and_nothing_else_starts_at_0() -> None:
+    busy = (errors.Full, errors.Starting, errors.Draining, errors.StorageHung)
+    wrong = (errors.BadField, errors.BadTicket, errors.Superseded)
+    assert sorted(error.code for error in (*errors.Refused.__subclasses__(), *busy, *wrong)) == sorted(REFUSALS)

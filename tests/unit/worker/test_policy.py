@@ -1,5 +1,7 @@
 """Each rule of what may run here, with what it lets through and what it stops."""
 
+from dataclasses import replace
+
 import pytest
 
 from scaleplex.common.errors import PolicyRefusal
@@ -72,6 +74,12 @@ def test_only_language_and_time_zone_reach_ffmpeg() -> None:
 @pytest.mark.parametrize("cwd", [CWD, "/transcode/Transcode/Detection", "/transcode/Sessions/plex-transcode-a"])
 def test_session_directories_below_the_transcode_root_pass(cwd: str) -> None:
     policy.check_cwd(cwd, SITE)
+
+
+def test_a_root_directory_that_is_the_transcode_root_has_session_directories_too() -> None:
+    policy.check_cwd("/Transcode/Sessions/plex-transcode-a", replace(SITE, transcode_root="/"))
+    with pytest.raises(PolicyRefusal):
+        policy.check_cwd("/etc", replace(SITE, transcode_root="/"))
 
 
 @pytest.mark.parametrize(
