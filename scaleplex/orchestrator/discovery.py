@@ -189,8 +189,7 @@ def _is_refusal(exc: Exception) -> bool:
             return True
         if cause is None:
             return False
-        reason = getattr(cause, "reason", None) or next((a for a in cause.args if isinstance(a, BaseException)), None)
-        cause = cause.__cause__ or (reason if isinstance(reason, BaseException) else None) or cause.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
