@@ -1,7 +1,8 @@
-"""Mutants of the core: `python -m tests.mutation --core [--sample N --seed S] [--changed [BASE]] [PART…]`.
+"""Mutants of the core: `python -m tests.mutation --core [--sample N --seed S] [--changed [BASE]] [--budget N] [PART…]`.
 
 Each mutant runs against the tests that reach it, the quickest files first, then against all of those files. What was
-tried is kept in a file of JSON lines, so that a run that was ended goes on where it stopped.
+tried is kept in a file of JSON lines, so that a run that was ended goes on where it stopped. Nearly all the time goes
+into those that survive: a run with a small ``--budget`` finds the few about which a second one asks all tests.
 """
 
 import argparse
@@ -54,8 +55,14 @@ class Result:
 class Judge:
     """Tries mutants in slots; safe for threads."""
 
-    def __init__(self, reach: Reach, slots: "SimpleQueue[Slot]") -> None:
+    def __init__(self, reach: Reach, slots: "SimpleQueue[Slot]", budget: float = math.inf) -> None:
+        """Make it.
+
+        Args:
+            budget: seconds that the tests of a mutant may take together; the quickest are asked.
+        """
         self._reach = reach
+        self._budget = budget
         self._slots = slots
         self._sound: dict[str, bool] = {}
         self._lock = threading.Lock()
@@ -76,12 +83,14 @@ class Judge:
         tests = [test for test in self._reach.tests_of(edit.path, edit.line) if self._is_sound(slot, test)]
         if not tests:
             return "unreached", ""
+        quick = list(within(tests, self._budget))
         slot.write(edit.path, edit.text)
         try:
             # What runs in the background may be noted with the test after the one that caused it: then all of its file.
             files = dict.fromkeys(test.file for test in tests)
             fellows = [test for file in files for test in self._reach.tests[file] if not test.failed]
-            for chosen in (tests, [test for test in fellows if test not in tests]):
+            rest = [test for test in fellows if test not in tests] if len(quick) == len(tests) else []
+            for chosen in (quick, list(within(rest, self._budget))):
                 limit = _PATIENCE_SECONDS + _PATIENCE * sum(test.seconds for test in chosen)
                 verdict, output = slot.run([test.name for test in chosen], limit) if chosen else (Verdict.PASSED, "")
                 if verdict is not Verdict.PASSED:
@@ -99,6 +108,15 @@ class Judge:
                 verdict, _ = slot.run([test.name], _PATIENCE_SECONDS + _PATIENCE * test.seconds)
                 self._sound[test.name] = verdict is Verdict.PASSED
             return self._sound[test.name]
+
+
+def within(tests: Iterable[Test], budget: float) -> Iterator[Test]:
+    """Yield the first tests that take no longer than a budget, in seconds, together."""
+    for test in tests:
+        budget -= test.seconds
+        if budget < 0:
+            return
+        yield test
 
 
 def _who(output: str) -> str:
@@ -142,6 +160,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the chance; 1 by default")
     parser.add_argument("--changed", nargs="?", const="", metavar="BASE", help="of files changed since a commit")
     parser.add_argument("--seconds", type=float, metavar="N", help="begin no more after so long; 150 with --changed")
+    parser.add_argument("--budget", type=float, default=math.inf, metavar="N", help="seconds of tests for each at most")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="tried at a time; 2 by default")
     parser.add_argument("--results", type=Path, metavar="FILE", help="where the lines are; results.jsonl in the cache")
     parser.add_argument("--again", action="store_true", help="try what was tried before")
@@ -181,7 +200,7 @@ def _tried(
     try:
         for slot in made:
             slots.put(slot)
-        judge = Judge(reach, slots)
+        judge = Judge(reach, slots, arguments.budget)
 
         def tried(edit: Edit) -> Result | None:
             if (before := known.get(edit.key)) is not None:
