@@ -201,8 +201,7 @@ class Reporter:
 
     def _pause(self, seconds: float) -> None:
         with self._changed:
-            if seconds > 0 and not self._finishing_at and not self._aborted:
-                self._changed.wait_for(lambda: bool(self._finishing_at) or self._aborted, seconds)
+            self._changed.wait_for(lambda: self._finishing_at is not None or self._aborted, max(0.0, seconds))
 
     def _periodic(self, sample: Sample) -> bool:
         fields, self.track = progress.periodic(self.track, sample, self._throttled)

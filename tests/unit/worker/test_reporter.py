@@ -12,6 +12,7 @@ from scaleplex.worker.relay_client import READ_SECONDS, Reply
 from scaleplex.worker.reporter import (
     BACK_TO_WORK,
     PATIENT_READ_SECONDS,
+    PERIOD_SECONDS,
     SLOTH,
     Job,
     NoReports,
@@ -163,6 +164,25 @@ def test_samples_that_pile_up_are_dropped_but_for_the_newest() -> None:
     wait_for(lambda: "progress" in stand.transport.firsts)
     reports = [query for _, _, query in stand.transport.sent if "progress" in query]
     assert [query["progress"] for query in reports] == ["18.0"]
+    stand.finish()
+
+
+def test_progress_is_told_at_most_every_half_second() -> None:
+    moments: list[float] = []
+
+    def answer(method: str, path: str) -> Reply:
+        if not path:
+            moments.append(time.monotonic())
+        return NOTHING
+
+    stand = Stand(Transport(answer))
+    wait_for(lambda: "duration" in stand.transport.firsts)
+    opening = len(moments)
+    while len(moments) < opening + 3:
+        stand.reporter.sample(sample(1.0, 12.0))
+        time.sleep(0.01)
+    first, second, third = moments[opening:]
+    assert min(second - first, third - second) > PERIOD_SECONDS * 0.8
     stand.finish()
 
 
