@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -179,14 +180,29 @@ class Reach:
         index = around(self.blocks[path], line)
         wanted = self._users(path, line) if index is None else frozenset([index])
         every = [test for tests in self.tests.values() for test in tests if path in test.reached]
-        found: dict[str, list[Test]] = {}
         # Of a block that is new nobody knows who reaches it: then whoever reached its file.
-        for test in [test for test in every if test.reached[path] & wanted] or ([] if self._exact else every):
+        chosen = [test for test in every if test.reached[path] & wanted] or ([] if self._exact else every)
+        if index is None:
+            # What a module says outside of functions is also seen by who imports it and calls nothing.
+            mentioned = [test for file in self._importers(path) for test in self.tests[file] if test not in chosen]
+            chosen += mentioned
+        found: dict[str, list[Test]] = {}
+        for test in chosen:
             found.setdefault(test.file, []).append(test)
         for tests in found.values():
             tests.sort(key=lambda test: test.seconds)
         by_cost = sorted(found.values(), key=lambda tests: sum(test.seconds for test in tests))
         return [test for tests in by_cost for test in tests]
+
+    def _importers(self, path: str) -> list[str]:
+        """Return the measured test files that import a module."""
+        package, _, name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".").rpartition(".")
+        imports = re.compile(
+            rf"^\s*(?:from {re.escape(package)}\.{name} import|import {re.escape(package)}\.{name}\b"
+            rf"|from {re.escape(package)} import .*\b{name}\b)",
+            re.MULTILINE,
+        )
+        return [file for file in self.tests if imports.search((ROOT / file).read_text(encoding="utf-8"))]
 
     def _users(self, path: str, line: int) -> frozenset[int]:
         """Return the blocks that use what the module says on a line: by name where it has one there, else all."""

@@ -41,3 +41,11 @@ def test_what_was_measured_counts_until_the_test_changes_and_where_exact_the_sou
 
     monkeypatch.setattr(reaching, "basis", lambda file: "the test file is another one")
     assert FILE in Reach(exact=False).missing([SOURCE])
+
+
+def test_what_stands_outside_of_functions_is_reached_by_whoever_imports_the_module() -> None:
+    reach = Reach(exact=False)
+    source, file = "scaleplex/worker/policy/grammar.py", "tests/unit/worker/test_grammar.py"
+    reach.tests = {file: [reaching.Test(file + "::test_one", 0.1, False, {})]}
+    line = next(n for n, text in enumerate(reach.sources[source].splitlines(), 1) if text.startswith("NUMBER:"))
+    assert [test.file for test in reach.tests_of(source, line)] == [file]
