@@ -138,15 +138,7 @@ class Errors:
         resp.media = exc.to_json()
 
     def unknown(self, req: falcon.Request, resp: falcon.Response, exc: Exception, params: object) -> None:
-        """Answer what nobody expected; ffmpeg being killed while it sends a manifest is not that."""
-        if isinstance(exc, OSError) and not hasattr(req.context, "body"):
-            resp.status = falcon.HTTP_400
-            resp.media = {
-                "error": "bad-request",
-                "detail": "The body ended before its end.",
-                "hint": "Nothing to do if its sender was killed.",
-            }
-            return
+        """Answer what nobody expected."""
         self._log.bug("request failed", exc, method=req.method)
         resp.status = falcon.HTTP_500
         resp.media = {

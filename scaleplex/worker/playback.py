@@ -254,7 +254,6 @@ class Playback:
         if flags & (select.POLLRDHUP | select.POLLHUP | select.POLLERR | select.POLLNVAL):
             self._shim_here = False
             self._poll.unregister(self._shim.fileno())
-            self._shim.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # taken here, or gunicorn reports it as a fault
             self._feed(Event.SHIM_GONE)
         else:
             self._poll.modify(self._shim.fileno(), select.POLLRDHUP)

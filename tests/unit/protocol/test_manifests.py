@@ -132,6 +132,7 @@ def test_a_body_that_is_no_segment_list_is_refused(body: bytes) -> None:
         ("init-stream$RepresentationID$.m4s", "http://example.org/init.m4s"),
         ("chunk-stream$RepresentationID$-$Number%05d$.m4s", "chunk-$Time$.m4s"),
         ("chunk-stream$RepresentationID$-$Number%05d$.m4s", "chunk-stream$RepresentationID$-$Number$.m4s"),
+        ("chunk-stream$RepresentationID$-$Number%05d$.m4s", "chunk-stream$RepresentationID$-00001.m4s"),
         ('id="0" mimeType', 'id="../0" mimeType'),
         ("<ProgramInformation>", "<BaseURL>http://example.org/</BaseURL><ProgramInformation>"),
         ("<ProgramInformation>", "<Location>http://example.org/</Location><ProgramInformation>"),

@@ -67,8 +67,8 @@ def test_the_file_keeps_its_bound_and_the_newest_events(tmp_path: Path) -> None:
 
 def test_a_line_cut_off_by_a_power_cut_spoils_no_other(tmp_path: Path, kept: History) -> None:
     kept.keep(fields(1))
-    with (tmp_path / FILE).open("a") as file:
-        file.write('{"time_ms": 2, "eve')
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"time_ms": 2, "eve\xff')
     kept.keep(fields(3))
     assert [event.time_ms for event in history.read(tmp_path, 0)] == [1, 3]
 

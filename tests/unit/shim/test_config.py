@@ -42,6 +42,8 @@ def test_urls_are_split_at_commas_and_a_wrong_one_is_left_out() -> None:
         ("SCALEPLEX_SHIM_PLEX_PORT=99999", "must be a number from 1 to 65535; using 32400"),
         ("SCALEPLEX_SHIM_SILENCE_SECONDS=nan", "must be a number"),
         ("SCALEPLEX_SHIM_SILENCE_SECONDS=soon", "must be a number"),
+        ("SCALEPLEX_SHIM_SILENCE_SECONDS=0.09", "must be a number from 0.1 to 3600; using"),
+        ("SCALEPLEX_SHIM_SILENCE_SECONDS=3601", "must be a number from 0.1 to 3600; using"),
         ("SCALEPLEX_SHIM_RUNTIME_DIR=run", "must be an absolute path; using /run/scaleplex"),
         ("SCALEPLEX_SHIM_TRANSCODER=x", "must be an absolute path; using nothing"),
         ("no assignment", "line 1 of the settings is no KEY=value line"),
@@ -50,6 +52,12 @@ def test_urls_are_split_at_commas_and_a_wrong_one_is_left_out() -> None:
 def test_a_wrong_line_is_one_sentence_that_names_the_remedy(line: str, sentence: str) -> None:
     (problem,) = problems(line)
     assert sentence in problem
+
+
+@pytest.mark.parametrize("seconds", [0.1, 2.5, 3600.0])
+def test_a_silence_may_be_short_and_long(seconds: float) -> None:
+    settings = config.Config({"SCALEPLEX_SHIM_SILENCE_SECONDS": str(seconds)})
+    assert (settings.silence_seconds, settings.problems) == (seconds, [])
 
 
 def test_a_file_that_cannot_be_read_gives_the_defaults_and_says_so(tmp_path: Path) -> None:

@@ -209,6 +209,34 @@ def test_what_was_not_taken_is_sent_again_until_it_is(status: int) -> None:
     assert stand.counts == [("manifest", str(status))] * 4 + [("manifest", "200")]
 
 
+@pytest.mark.parametrize(("status", "told"), [(400, False), (404, False), (500, True), (502, True), (503, False)])
+def test_an_answer_that_may_hide_that_plex_took_it_counts_as_announced(status: int, told: bool) -> None:
+    stand = Stand(Relay())
+    tries = threading.Semaphore(0)
+
+    def answer(number: int) -> Reply:
+        tries.release()
+        return Reply(status, "")
+
+    stand.relay.answer = answer
+    stand.announcer.take(MEDIA, segment_list(0))
+    assert tries.acquire(timeout=5)
+    assert tries.acquire(timeout=5)
+    stand.announcer.abort()
+    assert stand.done.wait(5)
+    assert stand.first.is_set() is told
+
+
+def test_the_first_announcement_is_told_once() -> None:
+    stand = Stand(Relay())
+    told: list[int] = []
+    stand.announcer._on_first = lambda: told.append(len(stand.relay.taken))
+    for last in range(3):
+        stand.announcer.take(MEDIA, mpd(last))
+    assert stand.end()
+    assert told == [1]
+
+
 @pytest.mark.parametrize("make", [segment_list, mpd])
 def test_nothing_is_lost_while_the_relay_is_away_in_mid_film(make: Callable[[int], bytes]) -> None:
     away = threading.Event()
@@ -328,6 +356,7 @@ def test_what_may_have_arrived_counts_as_announced_and_what_cannot_have_does_not
     stand.announcer.abort()
     assert stand.done.wait(5)
     assert stand.first.is_set() is told
+    assert set(stand.counts) == {("manifest", "unreachable")}
 
 
 def test_an_aborted_one_says_nothing_more_whether_it_had_begun_or_not() -> None:

@@ -35,6 +35,12 @@ def test_no_reason_and_no_command_makes_it_fail(words: list[str], reason: str) -
     assert isinstance(giveup.where(words, reason), str)
 
 
+def test_a_codec_behind_the_last_file_is_that_of_an_output() -> None:
+    words = shlex.split("-i a -codec:0 libx264 -f dash o -codec:0 libwonder")
+    assert giveup.where(words, "encoder:libwonder") == "word 8, -codec:0 of output 1"
+    assert giveup.where(words, "decoder:libwonder") == ""
+
+
 def test_a_place_names_no_value_of_the_command() -> None:
     words = shlex.split("-i /media/Secret.mkv -vf subtitles=/media/Secret.srt -codec:0 libx264 -f dash o")
     assert "Secret" not in giveup.where(words, "filter:subtitles")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from scaleplex.common.config import load
-from scaleplex.common.errors import InputMissing, LocalOnly, StorageHung
+from scaleplex.common.errors import InputMissing, LocalOnly, PolicyRefusal, StorageHung
 from scaleplex.protocol.messages import TaskRequest
 from scaleplex.translator import Hardware
+from scaleplex.worker import policy
 from scaleplex.worker.config import PREFIX, WorkerConfig
 from scaleplex.worker.confine import Launcher
 from scaleplex.worker.equipment import Equipment
@@ -99,6 +100,11 @@ def test_a_processor_does_not_wait_for_a_look_that_changes_nothing(words: list[s
     made = stand()
     made.prepare(*words)
     assert made.looks == 0
+
+
+def test_a_command_line_longer_than_any_real_one_is_refused_before_it_is_read(stand: MakeStand) -> None:
+    with pytest.raises(PolicyRefusal, match="Rule size:"):
+        stand().prepare(*["-y"] * (policy.ARGS_MAX_ITEMS + 1))
 
 
 def test_a_gpu_looks_at_every_film_once(stand: MakeStand) -> None:
