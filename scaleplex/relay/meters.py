@@ -7,7 +7,7 @@ FALLBACK_REASONS = (
     "no-worker", "not-configured", "no-relay-url", "no-secret", "no-job-file", "shim-fault",
     "cannot-start", "cwd-missing", "local-only", "too-large",
 )  # fmt: skip
-LOST_REASONS = ("silent", "broken", "shim-fault")
+LOST_REASONS = ("silent", "broken", "unverified", "shim-fault")
 EVENTS_KNOWN = (
     ("placed", "accepted"),
     ("ended", "ended"),

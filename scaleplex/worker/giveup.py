@@ -14,25 +14,23 @@ from scaleplex.ffmpeg import filtergraph
 from scaleplex.ffmpeg.argv import Option
 from scaleplex.ffmpeg.filtergraph import Filter
 from scaleplex.protocol.messages import TaskRequest
+from scaleplex.translator.facts import codecs
 from scaleplex.worker.metrics import WorkerMetrics
+from scaleplex.worker.policy.graphs import FILTERS
 
 _EXPECTED = "burn:"  # known and by design: the Plex host's own transcoder draws these
 _GRAPHS = ("filter_complex", "vf", "filter")
-# Names a reason may carry into a metric and the journal: those a Plex command line has been seen with, or may soon be.
-# Any other text in their place is the sender's.
+# Names a reason may carry into a metric and the journal: filters that pass the policy, codecs, and the translator's own
+# words. Any other text in their place is the sender's.
 _NAMES = frozenset(
     (
-        *("aac", "ac3", "av1", "copy", "dca", "eac3", "flac", "h264", "hevc", "mjpeg", "mp3", "mpeg2video", "mpeg4"),
-        *("msmpeg4v3", "opus", "pcm_s16le", "truehd", "vc1", "vorbis", "vp8", "vp9", "webp", "wmv3", "libopus"),
-        *("av1_nvenc", "av1_vaapi", "h264_nvenc", "h264_qsv", "h264_v4l2m2m", "h264_vaapi", "h264_videotoolbox"),
-        *("hevc_nvenc", "hevc_qsv", "hevc_vaapi", "hevc_videotoolbox", "libaom-av1", "libsvtav1", "libvpx"),
-        *("libvpx-vp9", "libx264", "libx265", "libwebp", "bwdif", "bwdif_cuda", "crop", "deinterlace_vaapi"),
-        *("eq", "fade", "format", "fps", "framerate", "gblur", "hqdn3d", "hwdownload", "hwmap", "hwupload"),
-        *("hwupload_cuda", "idet", "inlineass", "lut", "nlmeans", "nnedi", "null", "overlay", "overlay_cuda"),
-        *("overlay_vaapi", "pad", "rotate", "scale", "scale_cuda", "scale_npp", "scale_qsv", "scale_vaapi"),
-        *("setparams", "setpts", "setsar", "split", "subtitles", "thumbnail", "tonemap", "tonemap_cuda"),
-        *("tonemap_opencl", "tonemap_vaapi", "transpose", "unsharp", "vpp_qsv", "yadif", "yadif_cuda", "zscale"),
-        *("text", "bitmap", "unreadable"),
+        *FILTERS,
+        *codecs.VIDEO_ENCODERS,
+        *codecs.OTHER_VIDEO_ENCODERS,
+        *codecs.AUDIO_ENCODERS,
+        *codecs.SUBTITLE_ENCODERS,
+        *codecs.VIDEO_DECODERS,
+        *("copy", "text", "bitmap", "unreadable"),
     )
 )
 _KIND = re.compile(r"[a-z-]{1,24}")

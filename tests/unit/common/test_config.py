@@ -97,6 +97,8 @@ def test_loopback_needs_no_secret(bind: str) -> None:
         (config.port, "70000"),
         (config.seconds, "-1"),
         (config.seconds, "nan"),
+        (config.seconds, "soon"),
+        (config.seconds, "1e9"),
         (config.boolean, "maybe"),
         (config.bind_address, "32481"),
         (config.url, "10.0.0.1:80"),
@@ -112,6 +114,14 @@ def test_a_bad_value_is_refused_with_a_phrase_that_says_what_it_must_be(parse: o
     with pytest.raises(ValueError) as caught:
         parse(text)  # type: ignore[operator]
     assert len(str(caught.value)) > 5
+
+
+def test_a_url_loses_the_slash_at_its_end_and_nothing_else() -> None:
+    assert [config.url(text) for text in ("http://fox/", "http://fox:1//", "http://fox")] == [
+        "http://fox",
+        "http://fox:1",
+        "http://fox",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ ALLOWED = [
         "progress/streamDetail",
         "index=1&id=0&codec=eac3&type=audio&channels=6&layout=5.1%28side%29&sampleRate=48000&bitDepth=24&disp_dub=1",
     ),
+    *(
+        ("PUT", "progress/streamDetail", f"index=1&id=0&codec=aac&type=audio&disp_{flag}=1")
+        for flag in (
+            *("default", "dub", "original", "comment", "lyrics", "karaoke", "forced", "hearing_impaired"),
+            *("visual_impaired", "clean_effects", "timed_thumbnails"),
+        )
+    ),
     ("POST", "progress/log", "level=0&message=Error%20opening%20input%20%2Fmedia%2Fa.mkv"),
     ("POST", "manifest", ""),
     ("POST", "manifest", "X-Plex-Http-Pipeline=infinite"),

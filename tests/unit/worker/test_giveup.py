@@ -35,6 +35,12 @@ def test_no_reason_and_no_command_makes_it_fail(words: list[str], reason: str) -
     assert isinstance(giveup.where(words, reason), str)
 
 
+def test_a_subtitle_in_the_picture_is_found_by_the_filter_that_draws_it() -> None:
+    words = ["-i", "a", "-filter_complex", "[0:0]inlineass=font_size=1[0];[0][0:3]overlay[1]", "-f", "dash", "o"]
+    assert giveup.where(words, "burn:text") == "word 3, -filter_complex, filter 1 (inlineass)"
+    assert giveup.where(words, "burn:bitmap") == "word 3, -filter_complex, filter 2 (overlay)"
+
+
 def test_a_codec_behind_the_last_file_is_that_of_an_output() -> None:
     words = shlex.split("-i a -codec:0 libx264 -f dash o -codec:0 libwonder")
     assert giveup.where(words, "encoder:libwonder") == "word 8, -codec:0 of output 1"
@@ -46,7 +52,17 @@ def test_a_place_names_no_value_of_the_command() -> None:
     assert "Secret" not in giveup.where(words, "filter:subtitles")
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("filter:yadif", "filter:split", "filter:unreadable", "encoder:h264_qsv", "encoder:libx264", "encoder:eac3"),
+        *("encoder:copy", "encoder:ass", "decoder:vc1", "burn:text", "burn:bitmap", "no-output"),
+    ],
+)
+def test_a_metric_tells_filters_and_codecs_apart(reason: str) -> None:
+    assert giveup.counted(reason) == reason
+
+
 def test_a_metric_counts_names_only() -> None:
-    assert giveup.counted("filter:yadif") == "filter:yadif"
     assert giveup.counted("encoder:/media/A Film") == "encoder:other"
     assert giveup.counted("decoder:" + "x" * 500) == "decoder:other"

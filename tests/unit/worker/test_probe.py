@@ -44,9 +44,10 @@ def test_every_value_of_a_stream_comes_from_ffprobe() -> None:
     assert other.media == "data"
 
 
-def test_what_ffprobe_does_not_know_is_not_made_up() -> None:
+@pytest.mark.parametrize("unknown", ["unknown", "N/A", ""])
+def test_what_ffprobe_does_not_know_is_not_made_up(unknown: str) -> None:
     stream = {
-        "index": 0, "codec_type": "video", "codec_name": "h264", "level": -99, "profile": "unknown",
+        "index": 0, "codec_type": "video", "codec_name": "h264", "level": -99, "profile": unknown,
         "sample_aspect_ratio": "0:1", "avg_frame_rate": "0/0", "field_order": "unknown",
     }  # fmt: skip
     ((video,),) = probed([read_probe(text(streams=[stream]))]).inputs
