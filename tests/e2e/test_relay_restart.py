@@ -96,6 +96,7 @@ def test_a_relay_that_is_restarted_costs_no_segment(
     assert len(client.jobs()) == 1  # Plex did not have to start anew
 
 
+@pytest.mark.slow
 def test_a_relay_that_never_comes_back_is_no_good_end_in_bounded_time(
     fleet: Fleet, play: Callable[[str], Client]
 ) -> None:

@@ -15,7 +15,6 @@ from tests.integration.worker.stand import THROTTLE, FakeRelay, Job, Worker, ali
 
 pytestmark = pytest.mark.ffmpeg
 Start = Callable[..., Worker]
-CADENCE_SECONDS = 0.4
 LAST_PERCENT = 90.0  # of 10 s: whole seconds are counted, and the last timestamp lies before the end
 
 
@@ -160,8 +159,6 @@ def test_a_throttled_playback_crawls_and_a_freed_one_runs(worker: Worker, relay:
 
     wait_for(lambda: json.loads(worker.ask("GET", "/tasks")[1])["tasks"][0]["throttled"])
     wait_for(lambda: speed() < 0.9, 30.0)  # what was queued before comes first
-    moments = [call.at for call in relay.of("progress")]
-    assert (moments[-1] - moments[0]) / (len(moments) - 1) > CADENCE_SECONDS  # one may come late and the next in time
     relay.answer = usual
     before = position()
     wait_for(lambda: position() > before + 5.0)

@@ -168,21 +168,13 @@ def test_samples_that_pile_up_are_dropped_but_for_the_newest() -> None:
 
 
 def test_progress_is_told_at_most_every_half_second() -> None:
-    moments: list[float] = []
-
-    def answer(method: str, path: str) -> Reply:
-        if not path:
-            moments.append(time.monotonic())
-        return NOTHING
-
-    stand = Stand(Transport(answer))
+    stand = Stand(Transport())
     wait_for(lambda: "duration" in stand.transport.firsts)
-    opening = len(moments)
-    while len(moments) < opening + 3:
+    began = time.monotonic()
+    while stand.transport.firsts.count("progress") < 3:
         stand.reporter.sample(sample(1.0, 12.0))
         time.sleep(0.01)
-    first, second, third = moments[opening:]
-    assert min(second - first, third - second) > PERIOD_SECONDS * 0.8
+    assert time.monotonic() - began > 2 * 0.9 * PERIOD_SECONDS  # a busy machine makes it longer
     stand.finish()
 
 
