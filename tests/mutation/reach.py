@@ -21,7 +21,7 @@ from tests.mutation.slot import ROOT, Slot, Verdict
 
 PACKAGES = ("common", "orchestrator", "protocol", "relay", "shim", "worker")
 #: Where tests of the core are; those of the translator, of ffmpeg and of whole fleets are too slow to ask each time.
-PLACES = ("tests/unit", "tests/integration", "tests/contract", "tests/start", "tests/security")
+PLACES = ("tests/unit", "tests/integration", "tests/contract", "tests/start", "tests/security", "tests/docs")
 NOT_OF_THE_CORE = (
     "tests/unit/translator",
     "tests/unit/demo",

@@ -1,6 +1,7 @@
 """Markers of the doctor: only one's own are removed, and nobody waits without end."""
 
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def test_a_doctor_leaves_the_markers_of_another_until_they_are_stale(tmp_path: P
     os.utime(directory / "no-marker", (long_ago, long_ago))
     marker.write(str(tmp_path), MINE)
     assert sorted(path.name for path in directory.iterdir()) == [MINE, OTHERS, "no-marker"]
-    marker.remove(str(tmp_path), MINE)
+    assert stat.S_IMODE((directory / MINE).stat().st_mode) & ~0o644 == 0
+    assert marker.remove(str(tmp_path), MINE) == {"removed": True}
     assert sorted(path.name for path in directory.iterdir()) == [OTHERS, "no-marker"]
 
 

@@ -56,6 +56,7 @@ def test_the_page_is_for_whom_the_setting_names(audience: str, peer: str, status
     answer = made(PAGE=audience).simulate_get("/", extras={"REMOTE_ADDR": peer})
     assert answer.status_code == status
     assert (b"<html" in answer.content) == (status == 200)
+    assert answer.headers.get("cache-control") == ("no-store" if status == 200 else None)
 
 
 @pytest.mark.parametrize(

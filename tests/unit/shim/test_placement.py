@@ -79,3 +79,14 @@ def test_a_ticket_of_our_own_is_good_for_the_worker_it_is_for() -> None:
     worker, ticket = found
     now_ms = int(ticket.split(" ")[1]) - wire.TICKET_LIFETIME_MS
     assert wire.ticket_problem(SECRET, ticket, wire.authority(worker), "s", "00000000-2a54", 1, now_ms) is None
+
+
+def test_the_orchestrators_reason_for_a_worker_is_kept_for_the_workers_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = b'{"worker": "http://10.0.0.6:32481", "ticket": "t", "reason": "least-loaded"}'
+    monkeypatch.setattr(http, "exchange", lambda *_: (200, answer))
+    looking = search("00000000-2a54", "http://10.0.0.8:32480")
+    assert looking.next_worker() == ("http://10.0.0.6:32481", "t")
+    assert looking.reason == "least-loaded"
+    monkeypatch.setattr(http, "exchange", lambda *_: (500, b"{}"))
+    assert looking.next_worker() is not None
+    assert looking.reason == "static-list"

@@ -43,6 +43,30 @@ def test_an_operation_that_hangs_is_given_up_and_named(server: threading.Event) 
     assert storage.run(lambda: 7, LONG_SECONDS, "x") == 7
 
 
+def test_a_transcode_root_that_hangs_is_a_problem_for_as_long_as_it_does(server: threading.Event) -> None:
+    probed, told = threading.Semaphore(0), threading.Event()
+    changes: list[str | None] = []
+
+    def probe(_: Path) -> object:
+        probed.release()
+        return server.wait()
+
+    def change(problem: str | None) -> None:
+        changes.append(problem)
+        (told.set if problem is None else lambda: None)()
+
+    storage = Storage(ROOT, probe=probe, probe_seconds=0.01, probe_every_seconds=0.01, on_change=change)
+    storage.watch()
+    assert probed.acquire(timeout=5)
+    assert not told.wait(0.3)
+    assert len(changes) == 1
+    assert "hangs: no answer for" in (storage.problem or "")
+    server.set()
+    assert told.wait(5)
+    storage.stop()
+    assert storage.problem is None
+
+
 def test_no_more_threads_hang_than_a_few_and_all_is_well_when_the_server_is_back(server: threading.Event) -> None:
     storage = Storage(ROOT)
     back = threading.Semaphore(0)
