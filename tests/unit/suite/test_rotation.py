@@ -40,7 +40,7 @@ def test_commits_in_a_row_go_through_all_that_the_quick_tier_leaves_out(reposito
     every = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")}
     every |= {path.name for path in ROOT.glob("tests/hosts/test_*.py")}
     collected = {path.name for path in ROOT.glob("tests/hosts/test_*.py")} - set(rest)
-    quick = {"default", "fleet", "nfs"}
+    quick = {"fleet"}
     assert every == set(rest) | collected | quick
 
 
