@@ -233,6 +233,7 @@ def test_the_first_announcement_is_told_once() -> None:
     stand.announcer._on_first = lambda: told.append(len(stand.relay.taken))
     for last in range(3):
         stand.announcer.take(MEDIA, mpd(last))
+        wait_for(lambda last=last: len(stand.relay.taken) == last + 1)  # type: ignore[misc]
     assert stand.end()
     assert told == [1]
 
