@@ -152,3 +152,9 @@ def test_an_mpd_that_leads_elsewhere_or_is_malformed_is_refused(old: str, new: s
     assert old in text
     with pytest.raises(BadManifest):
         manifests.read(text.replace(old, new).encode())
+
+
+@pytest.mark.parametrize("body", [b"<XML/>", b"<XML></XML>", b"<!-- MPD --><html></html>"])
+def test_xml_that_is_no_mpd_is_refused(body: bytes) -> None:
+    with pytest.raises(BadManifest):
+        manifests.read(body)

@@ -90,3 +90,22 @@ def test_the_orchestrators_reason_for_a_worker_is_kept_for_the_workers_journal(m
     monkeypatch.setattr(http, "exchange", lambda *_: (500, b"{}"))
     assert looking.next_worker() is not None
     assert looking.reason == "static-list"
+
+
+def test_an_orchestrator_that_has_no_worker_is_believed_and_one_that_fails_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "exchange", lambda *_: (503, b'{"error": "no-worker", "detail": "all are full"}'))
+    looking = search("00000000-2a54", "http://10.0.0.8:32480")
+    assert looking.next_worker() is None
+    assert looking.failures == ["http://10.0.0.8:32480: all are full"]
+    monkeypatch.setattr(http, "exchange", lambda *_: (503, b'{"error": "busy", "detail": "later"}'))
+    looking = search("00000000-2a54", "http://10.0.0.8:32480")
+    assert looking.next_worker() is not None
+    assert looking.failures == ["http://10.0.0.8:32480: answered 503 busy: later"]
+
+
+def test_a_superseded_job_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "exchange", lambda *_: (409, b'{"error": "superseded", "detail": "a newer job"}'))
+    with pytest.raises(placement.SupersededError, match="a newer job"):
+        search("00000000-2a54", "http://10.0.0.8:32480").next_worker()

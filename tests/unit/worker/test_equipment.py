@@ -102,7 +102,15 @@ def test_each_capability_is_tried_by_itself(dev: Path) -> None:
     assert hardware.decoders == frozenset({"h264", "hevc", "hevc:10", "vp9", "mpeg2video"})
 
 
-@pytest.mark.parametrize(("text", "driver"), [(INTEL, "iHD"), (AMD, "radeonsi"), ("", "")])
+@pytest.mark.parametrize(
+    ("text", "driver"),
+    [
+        *((INTEL, "iHD"), (AMD, "radeonsi"), ("", "")),
+        ("VAAPI driver: Mesa Gallium driver 24.1 for virgl.", ""),
+        ("Driver version: Mesa Gallium driver 24.1 for AMD Radeon.", "radeonsi"),
+        ("The film is called iHD.", ""),
+    ],
+)
 def test_the_driver_is_read_off_what_libva_says(text: str, driver: str, dev: Path) -> None:
     assert find(Wanted("vaapi"), Host(driver=text), dev).hardware.driver == driver
 
