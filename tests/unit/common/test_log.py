@@ -30,6 +30,10 @@ def test_a_journal_value_with_newlines_is_length_prefixed() -> None:
     assert b"SCALEPLEX_DETAIL\n" + (3).to_bytes(8, "little") + b"a\nb\n" in entry
 
 
+def test_bytes_that_are_no_text_end_no_entry() -> None:
+    assert b"SCALEPLEX_PATH=/media/?.mkv\n" in journal_entry("x", "info", "seen", {"path": "/media/\udcff.mkv"})
+
+
 def test_debug_entries_are_left_out_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log("scaleplex-test")
     log.debug("hidden")
