@@ -34,7 +34,7 @@ class Budget:
         """Return the time left.
 
         Raises:
-            TimeoutError: there is none.
+            TimeoutError: no time is left.
         """
         left = self._deadline - time.monotonic()
         if left <= 0:

@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text, whatever bytes it holds."""
+        """The body as text; bytes that are not UTF-8 are replaced."""
         return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:

@@ -85,7 +85,7 @@ def post(url: str, target: str, body: bytes, secret: bytes, nonce: str, epoch: s
 def exchange(url: str, target: str, body: bytes, secret: bytes, answer_seconds: float) -> tuple[int, bytes]:
     """Send a request and return status and body of the answer; twice when the receiver asks for its epoch.
 
-    What comes back was signed with the fleet's secret, unless there is none.
+    With a fleet secret, an answer that it did not sign is an error.
 
     Args:
         answer_seconds: for connection and answer together; the connection alone has ``CONNECT_SECONDS`` at most.

@@ -7,8 +7,8 @@ from scaleplex.relay.meters import FALLBACK_REASONS, LOST_REASONS
 from scaleplex.shim import main, playback, stub
 
 
-def first_words(function: str) -> set[str]:
-    """Return the texts of one word that a function of the shim's main module holds, but for names of settings."""
+def hyphenated_words(function: str) -> set[str]:
+    """Return the words with a hyphen among the texts of a function of the shim's main module: its reasons."""
     (found,) = [
         node
         for node in ast.walk(ast.parse(Path(main.__file__).read_text()))
@@ -19,7 +19,7 @@ def first_words(function: str) -> set[str]:
 
 
 def test_every_reason_to_fall_back_starts_at_0() -> None:
-    reasons = {*first_words("obstacle_to_handing_over"), *first_words("hand_over"), *first_words("main")}
+    reasons = {*hyphenated_words("obstacle_to_handing_over"), *hyphenated_words("hand_over"), *hyphenated_words("main")}
     assert '"reason":"cannot-start"' in stub.SHELL
     assert sorted({*reasons, *main.STAY_LOCAL, "cannot-start"}) == sorted(FALLBACK_REASONS)
 
